@@ -1,0 +1,1 @@
+"""The players: arrays in, actions out. Nothing here knows a simulator."""

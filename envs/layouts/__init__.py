@@ -1,0 +1,51 @@
+"""Layouts: where worlds take place. `make_layout` draws one of the families."""
+
+import difflib
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from envs.errors import LayoutError
+from envs.layouts.families import blocks, corridors, maze, mixed, office, parking, pillars, rooms, warehouse
+from envs.layouts.layout import Layout
+
+FAMILIES: dict[str, Callable[[float, np.random.Generator], Layout]] = {
+    "blocks": blocks.make,
+    "pillars": pillars.make,
+    "mixed": mixed.make,
+    "rooms": rooms.make,
+    "office": office.make,
+    "corridors": corridors.make,
+    "maze": maze.make,
+    "warehouse": warehouse.make,
+    "parking": parking.make,
+}
+"""The generators by name; each makes a square of a side in metres from a random generator."""
+SPLITS: dict[str, tuple[str, ...]] = {
+    "training": ("blocks", "pillars", "mixed"),
+    "validation": ("rooms", "office"),
+    "test": ("corridors", "maze", "warehouse", "parking"),
+}
+"""Families by use: no family of one split is ever trained on or tuned for in another."""
+SIZE_RANGE_M: dict[str, tuple[float, float]] = dict.fromkeys(FAMILIES, (18.0, 30.0))
+"""From which range of side lengths in metres a layout is drawn when none is asked for."""
+SIZE_LIMITS_M = (8.0, 200.0)
+
+
+def make_layout(name: str, rng: np.random.Generator, *, size_m: float | None = None) -> Layout:
+    """Draw a layout of a family; its side in metres comes from the family's range unless it is given.
+
+    Raises:
+        LayoutError: if there is no such family, or the size is not a number within SIZE_LIMITS_M.
+    """
+    if name not in FAMILIES:
+        near = difflib.get_close_matches(str(name), FAMILIES, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise LayoutError(f"unknown layout family {name!r}{hint} Allowed: {', '.join(FAMILIES)}")
+    if size_m is None:
+        size_m = float(rng.uniform(*SIZE_RANGE_M[name]))
+    low, high = SIZE_LIMITS_M
+    if not (math.isfinite(size_m) and low <= size_m <= high):
+        raise LayoutError(f"size_m of layout {name!r} is {size_m}, allowed are {low} to {high} metres")
+    return FAMILIES[name](float(size_m), rng)

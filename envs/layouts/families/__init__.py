@@ -1,0 +1,1 @@
+"""The layout families, one module each with `make(size, rng) -> Layout`."""

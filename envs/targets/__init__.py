@@ -1,0 +1,1 @@
+"""Scripted targets and distractors: who goes where, and how."""

@@ -1,0 +1,138 @@
+"""`RSPT/Track-v0`: one tracker, a scripted target, the Gymnasium interface."""
+
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium.utils import EzPickle
+from numpy.typing import NDArray
+
+from envs.actions import checked_choices
+from envs.arrays import Array
+from envs.batch import PrivilegedView, WorldBatch
+from envs.seeds import checked_seed, layout_seed_of
+from envs.spaces import ActionKind, action_space, tracker_observation_space
+from envs.view import View
+from envs.world_settings import WorldSettings, world_settings
+
+Observation = dict[str, Array]
+
+
+class TrackEnv(gymnasium.Env[Observation, Any], EzPickle):
+    """Keep a moving target in view at 2.5 m distance, through clutter.
+
+    A copy or an unpickled environment is a new one with the same arguments; it needs a reset.
+
+    Args:
+        render_mode: `rgb_array`, `human` (PyBullet's window) or None.
+        action: `continuous`, a Box of forward speed and turn rate in [-1, 1], or `discrete7`.
+        arguments: fields of `envs.world_settings.WorldSettings`, and `resolution=(width, height)`.
+
+    Raises:
+        ValueError: for arguments that are unknown or out of range, or a target that no script moves.
+        LayoutError: for a layout that cannot be played.
+        RenderError: for a renderer that does not work here.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}
+
+    def __init__(
+        self, *, render_mode: str | None = None, action: ActionKind = "continuous", **arguments: Any
+    ) -> None:
+        EzPickle.__init__(self, render_mode=render_mode, action=action, **arguments)
+        self.render_mode = checked_render_mode(render_mode, self.metadata["render_modes"])
+        self.settings = one_seat(world_settings(**arguments))
+        self.observation_space = tracker_observation_space(self.settings)
+        self.action_space = action_space(action)
+        self._batch = WorldBatch(self.settings, 1, autoreset="disabled", gui=render_mode == "human")
+        self._view: View | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: of this episode and, as a counter, of those that follow.
+            options: `layout_seed` repeats the layout of the episode that reported it.
+        """
+        if seed is not None:
+            seed = checked_seed(seed)
+            super().reset(seed=seed)
+        self._batch.reset([seed], layout_seed=layout_seed_of(options))
+        if self._view is not None:
+            self._view.begin()
+        return self._observation(), self._info()
+
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Move for 0.1 s.
+
+        Raises:
+            ValueError: for an action that is not in the action space.
+            gymnasium.error.ResetNeeded: before the first reset and after the end of an episode.
+        """
+        out = self._batch.step(self._chosen(action))
+        if self._view is not None:
+            self._view.follow()
+        return (
+            self._observation(),
+            float(out.reward[0]),
+            bool(out.terminated[0]),
+            bool(out.truncated[0]),
+            self._info(),
+        )
+
+    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+        """The robot's view beside the scene from above, (H, W, 3); None where the window shows it or no mode is set."""
+        if self.render_mode != "rgb_array":
+            return None
+        if self._view is None:
+            self._view = View(self._batch)
+        return self._view.picture(0)
+
+    def privileged_view(self) -> PrivilegedView:
+        """The truth, for teachers and debugging."""
+        return self._batch.privileged_view()
+
+    def close(self) -> None:
+        """Free the physics client; a second call does nothing."""
+        self._batch.close()
+
+    def _chosen(self, action: Any) -> NDArray[Any]:
+        if isinstance(self.action_space, gymnasium.spaces.Discrete):
+            return checked_choices(np.asarray(action)[None], num_worlds=1, player="tracker")
+        values = np.asarray(action)
+        if values.shape != (2,):
+            raise ValueError(f"tracker: an action must have the shape (2,), got {values.shape}")
+        return values[None]
+
+    def _observation(self) -> Observation:
+        return {name: array[0].copy() for name, array in self._batch.out.observation.items()}
+
+    def _info(self) -> dict[str, Any]:
+        return {name: array[0].item() for name, array in self._batch.out.info.items()}
+
+
+def one_seat(settings: WorldSettings) -> WorldSettings:
+    """The settings, if every target moves by itself.
+
+    Raises:
+        ValueError: if a second player should act for a target.
+    """
+    if any(policy is None for policy in settings.target_policy):
+        raise ValueError(
+            "target_policy='external' needs a second player, and this environment has one seat:"
+            " use envs.duel_v0.parallel_env(...) (PettingZoo), or drive envs.batch.WorldBatch"
+        )
+    return settings
+
+
+def checked_render_mode(mode: str | None, allowed: list[str]) -> str | None:
+    """The mode, if it exists.
+
+    Raises:
+        ValueError: naming the mode and those that exist.
+    """
+    if mode is not None and mode not in allowed:
+        raise ValueError(f"render_mode must be one of {allowed} or None, got {mode!r}")
+    return mode

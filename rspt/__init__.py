@@ -1,0 +1,20 @@
+"""Active object tracking: reconstruct the surroundings, predict the target's trajectory, train in a duel.
+
+Importing this package registers the Gymnasium ids of `envs`; it loads neither torch nor PyBullet.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+__version__ = "0.1.0"
+
+for _name in ("envs", "agents"):
+    _spec, _expected = find_spec(_name), Path(__file__).resolve().parents[1] / _name
+    _found = Path(_spec.origin).resolve().parent if _spec and _spec.origin else None
+    if _found != _expected:
+        raise ImportError(
+            f"rspt needs its own package {_name!r} from {_expected}, but Python finds {_found or 'none'}:"
+            f" rename or uninstall the other {_name!r}, or start Python from another folder"
+        )
+
+import envs as _envs  # noqa: E402, F401  the import registers the ids

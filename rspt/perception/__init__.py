@@ -1,0 +1,1 @@
+"""From sensor frames to what a tracker acts on. Nothing here knows a simulator."""

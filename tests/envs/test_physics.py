@@ -1,0 +1,199 @@
+"""The engine: real contact, small penetration, planar motion, clean rebuilds, guarded clients."""
+
+import copy
+import multiprocessing
+import os
+import pickle
+
+import numpy as np
+import pybullet
+import pytest
+
+from envs.errors import PhysicsError, RenderError
+from envs.layouts.layout import Layout, Prisms
+from envs.physics import CONTROL_DT_S, MoverShape, Physics
+
+TRACKER, TARGET = MoverShape(0.25, 1.2, 30.0, 1), MoverShape(0.25, 1.7, 70.0, 2)
+STILL = (0.0, 0.0, 0.0)
+
+
+def layout_of(*prisms: Prisms) -> Layout:
+    return Layout("test", (-15.0, -15.0, 15.0, 15.0), Prisms.concatenate(prisms))
+
+
+@pytest.fixture
+def physics():
+    engine = Physics()
+    yield engine
+    engine.close()
+
+
+def distance_to(prisms: Prisms, position: np.ndarray) -> float:
+    """From a point to the surface of the single prism; negative inside."""
+    offset = position - prisms.center[0]
+    if prisms.kind[0] == 1:
+        return float(np.hypot(*offset) - prisms.half[0, 0])
+    cos, sin = np.cos(prisms.yaw[0]), np.sin(prisms.yaw[0])
+    local = np.abs([cos * offset[0] + sin * offset[1], cos * offset[1] - sin * offset[0]]) - prisms.half[0]
+    return float(np.hypot(*np.maximum(local, 0.0)) + min(local.max(), 0.0))
+
+
+OBSTACLES = {
+    "wall": Prisms.boxes([[5.0, 0.0]], (0.1, 4.0), z=(0.0, 2.5)),
+    "corner": Prisms.boxes([[5.0, 0.0]], (0.5, 0.5), yaw=np.pi / 4, z=(0.0, 2.5)),
+    "pillar": Prisms.cylinders([[5.0, 0.0]], 0.4, z=(0.0, 2.5)),
+    "low": Prisms.boxes([[5.0, 0.0]], (0.5, 0.5), z=(0.0, 0.3)),
+    "table top": Prisms.boxes([[5.0, 0.0]], (0.6, 0.6), z=(0.70, 0.76)),
+    "table leg": Prisms.boxes([[5.0, 0.0]], (0.03, 0.03), z=(0.0, 0.7)),
+}
+
+
+@pytest.mark.parametrize("name", OBSTACLES)
+def test_full_speed_into_an_obstacle_sinks_in_less_than_a_centimetre(physics, name):
+    prisms = OBSTACLES[name]
+    deepest = 0.0
+    # the depth depends on where in a physics step the body meets the obstacle, and how squarely
+    for ahead in np.linspace(0.0, 0.2, 7):
+        for aside in (0.0, 0.03, 0.11):
+            physics.build(layout_of(prisms), [TRACKER, TARGET])
+            physics.place(np.array([[3.0 - ahead, -aside, 0.0], [0.0, 8.0, 0.0]]))
+            for _ in range(25):
+                state, _ = physics.advance([(2.0, 0.0, 0.0), STILL], near=True)
+                position = np.array(state[:2])
+                deepest = max(deepest, 0.25 - distance_to(prisms, position))
+    assert deepest < 0.01
+    assert deepest > -0.02, "the body never reached the obstacle"
+
+
+def test_a_wall_stops_the_body_and_the_contact_is_reported(physics):
+    physics.build(layout_of(OBSTACLES["wall"]), [TRACKER, TARGET])
+    physics.place(np.array([[3.0, 0.0, 0.0], [0.0, 8.0, 0.0]]))
+    for _ in range(30):
+        state, _ = physics.advance([(2.0, 0.0, 0.0), STILL], near=True)
+    assert state[0] == pytest.approx(4.9 - 0.25, abs=0.01)
+    assert physics.contacts(0).clutter
+    assert physics.contacts(0).movers == ()
+    assert not physics.contacts(1).clutter
+
+
+def test_every_prism_of_a_large_layout_stops_a_body(physics):
+    """A compound shape would lose all but sixteen of them without a word."""
+    places = np.array([[x, y] for x in np.arange(-12.0, 13.0, 3.0) for y in np.arange(-12.0, 13.0, 3.0)])
+    assert len(places) > 16
+    physics.build(layout_of(Prisms.boxes(places, (0.3, 0.3), z=(0.0, 2.0))), [TRACKER, TARGET])
+    for x, y in places:
+        physics.place(np.array([[x - 1.0, y, 0.0], [20.0, 0.0, 0.0]]))
+        for _ in range(6):
+            state, _ = physics.advance([(2.0, 0.0, 0.0), STILL], near=True)
+        assert state[0] == pytest.approx(x - 0.55, abs=0.01)
+
+
+def test_movers_stop_each_other_and_know_whom_they_touch(physics):
+    physics.build(layout_of(), [TRACKER, TARGET, TARGET])
+    physics.place(np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.0, 5.0, 0.0]]))
+    for _ in range(12):
+        first, second, _ = physics.advance([(2.0, 0.0, 0.0), (-1.4, 0.0, 0.0), STILL], near=True)
+        assert np.hypot(first[0] - second[0], first[1] - second[1]) > 0.49
+    assert physics.contacts(0).movers == (1,)
+    assert physics.contacts(1).movers == (0,)
+    assert physics.contacts(2).movers == ()
+
+
+def test_what_hangs_high_is_passed_under(physics):
+    lintel = Prisms.boxes([[2.0, 0.0]], (0.2, 2.0), z=(2.1, 2.5))
+    physics.build(layout_of(lintel), [TRACKER, TARGET])
+    physics.place(np.array([[0.0, 0.0, 0.0], [0.0, 8.0, 0.0]]))
+    for _ in range(20):
+        state, _ = physics.advance([(2.0, 0.0, 0.0), STILL], near=True)
+    assert state[0] == pytest.approx(4.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_free_motion_is_exact(physics, near):
+    physics.build(layout_of(), [TRACKER, TARGET])
+    physics.place(np.array([[1.0, 2.0, 0.5], [0.0, 8.0, 0.0]]))
+    state, _ = physics.advance([(1.5, -0.5, 1.2), STILL], near=near)
+    assert state[:2] == pytest.approx((1.0 + 1.5 * CONTROL_DT_S, 2.0 - 0.5 * CONTROL_DT_S), abs=1e-9)
+    assert 2 * np.arctan2(state[5], state[6]) == pytest.approx(0.5 + 1.2 * CONTROL_DT_S, abs=1e-9)
+
+
+def test_bodies_stay_on_the_plane_and_upright(physics):
+    rng = np.random.default_rng(0)
+    places = rng.uniform(-6, 6, (60, 2))
+    places = places[np.hypot(*places.T) > 1.0]
+    physics.build(layout_of(Prisms.boxes(places, (0.3, 0.4), yaw=1.0, z=(0.0, 0.5))), [TRACKER, TARGET])
+    physics.place(np.array([[0.0, 0.0, 0.0], [0.5, 0.2, 0.0]]))
+    for _ in range(200):
+        twists = [(*rng.uniform(-2, 2, 2), rng.uniform(-2, 2)) for _ in range(2)]
+        for state, height in zip(physics.advance(twists, near=True), (0.65, 0.9), strict=True):
+            assert state[2] == pytest.approx(height, abs=2e-3)
+            assert np.abs(state[3:5]).max() < 2e-3
+
+
+def test_a_rebuild_is_bit_equal_whatever_happened_before(physics):
+    def run() -> list[tuple[float, ...]]:
+        physics.build(layout_of(OBSTACLES["corner"], OBSTACLES["low"]), [TRACKER, TARGET])
+        physics.place(np.array([[3.0, 0.05, 0.0], [3.2, 1.0, 0.0]]))
+        return [
+            state
+            for step in range(40)
+            for state in physics.advance([(2.0, 0.1, 1.0), (0.5, -1.0, 0.2)], near=step % 2 == 0)
+        ]
+
+    first = run()
+    physics.place(np.array([[np.nan, 0.0, 0.0], [1e9, 0.0, 0.0]]))
+    physics.advance([(1e6, 0.0, 0.0), STILL], near=True)
+    assert run() == first
+
+
+def test_closed_and_foreign_clients_are_refused():
+    engine = Physics()
+    engine.build(layout_of(), [TRACKER])
+    engine.close()
+    engine.close()
+    with pytest.raises(PhysicsError, match="closed"):
+        engine.advance([STILL], near=False)
+
+
+def _use_in_child(engine, answers):
+    try:
+        engine.advance([STILL], near=False)
+    except PhysicsError as error:
+        answers.put(str(error))
+    else:
+        answers.put("no error")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_may_not_use_the_parents_client(physics):
+    physics.build(layout_of(), [TRACKER])
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    child = context.Process(target=_use_in_child, args=(physics, answers))
+    child.start()
+    child.join(30)
+    assert f"belongs to process {os.getpid()}" in answers.get()
+    assert physics.is_open
+    physics.advance([STILL], near=False)
+
+
+def test_clients_cannot_be_copied(physics):
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(physics)
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        copy.deepcopy(physics)
+
+
+def test_a_dropped_engine_gives_its_client_back():
+    before = sum(pybullet.isConnected(client) for client in range(64))
+    for _ in range(20):
+        Physics()
+    assert sum(pybullet.isConnected(client) for client in range(64)) == before
+
+
+def test_a_window_needs_a_display(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(RenderError, match="rgb_array"):
+        Physics(gui=True)
