@@ -61,4 +61,5 @@ def checked_choices(choices: Any, *, num_worlds: int, player: str) -> NDArray[np
         raise ValueError(
             f"{player}: discrete action {values[wrong[0]]} of world {wrong[0]} must be 0 to {len(DISCRETE7) - 1}"
         )
-    return DISCRETE7[values]
+    actions: NDArray[np.float64] = DISCRETE7[values]
+    return actions

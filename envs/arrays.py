@@ -106,8 +106,8 @@ def step_fields(settings: WorldSettings, *, final: bool) -> dict[str, Field]:
     if final:
         fields.update({f"final_observation/{name}": field for name, field in observation.items()})
         fields.update({f"final_info/{name}": field for name, field in info.items()})
-    fields.update({name: ((), np.float64) for name in ("reward", "target_reward")})
-    fields.update({name: ((), np.bool_) for name in ("terminated", "truncated", "restarted")})
+    fields.update(dict.fromkeys(("reward", "target_reward"), ((), np.float64)))
+    fields.update(dict.fromkeys(("terminated", "truncated", "restarted"), ((), np.bool_)))
     for name in ("poses", "velocities"):
         value = getattr(status, name)
         fields[f"status/{name}"] = (value.shape[1:], value.dtype)
@@ -144,7 +144,7 @@ def assembled(arrays: Mapping[str, Array]) -> StepArrays:
         info=info,
         final_info=group("final_info"),
         status=Status(**{name: status.get(name, info.get(name)) for name in Status._fields}),  # type: ignore[arg-type]
-        **{name: arrays[name] for name in ("reward", "target_reward", "terminated", "truncated", "restarted")},  # type: ignore[arg-type]
+        **{name: arrays[name] for name in ("reward", "target_reward", "terminated", "truncated", "restarted")},
     )
 
 

@@ -149,9 +149,7 @@ class WorldBatch:
             self._senses.sense(chosen, self.out)
         return self.out
 
-    def step(
-        self, tracker_actions: NDArray[Any], target_actions: NDArray[Any] | None = None
-    ) -> StepArrays:
+    def step(self, tracker_actions: NDArray[Any], target_actions: NDArray[Any] | None = None) -> StepArrays:
         """Move every world by one control step.
 
         Args:
@@ -338,10 +336,7 @@ class WorldBatch:
         status.relate(which)
         status.see(which, self._senses.visible_share(which, status.poses))
         status.hidden_steps[which] = 0
-        self._senses.move(which, status.poses, status)
 
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedEnvironmentError("the environment is closed")
-
-

@@ -115,7 +115,10 @@ class TopDown:
         low_end, high_end = prisms.z[:, 0], prisms.z[:, 1]
         hanging = (low_end > 0.1) & (low_end < BODY_CLEARANCE_M)
         above = low_end >= BODY_CLEARANCE_M
-        for index in np.lexsort((high_end, hanging, above)):
+        walls = (prisms.color == 0) & (low_end == 0) & (high_end >= SIGHT_HEIGHT_M)
+        self._draw_walls([self._fixed(_outline(layout, int(index))) for index in np.flatnonzero(walls)])
+        order = np.lexsort((high_end, hanging, above))
+        for index in order[~walls[order]]:
             color = _rgb(PALETTE[prisms.color[index]])
             corners = self._fixed(_outline(layout, int(index)))
             if above[index]:
@@ -127,6 +130,13 @@ class TopDown:
                 cv2.fillPoly(self.background, [corners], _blend(color, 0.45) if low else color, cv2.LINE_AA, _SHIFT)
                 edge = color if low else _darker(color, 0.62)
                 cv2.polylines(self.background, [corners], True, edge, 1, cv2.LINE_AA, _SHIFT)
+
+    def _draw_walls(self, outlines: list[NDArray[np.int32]]) -> None:
+        """Walls with one common edge: where the pieces of a wall meet there is no line."""
+        color = _rgb(PALETTE[0])
+        cv2.polylines(self.background, outlines, True, _darker(color, 0.62), 2, cv2.LINE_AA, _SHIFT)
+        for outline in outlines:
+            cv2.fillPoly(self.background, [outline], color, cv2.LINE_AA, _SHIFT)
 
     def _hatch(self, corners: NDArray[np.int32], color: Color) -> None:
         """Fill a polygon with diagonal stripes and outline it."""

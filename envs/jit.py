@@ -28,7 +28,7 @@ def kernel(function: Function) -> Function:
     except RuntimeError:  # neither the package folder nor the home folder can be written
         folder = Path(tempfile.gettempdir()) / f"rspt-numba-{os.getuid() if hasattr(os, 'getuid') else 0}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+        numba.config.CACHE_DIR = str(folder)
         compiled = numba.njit(cache=True, **options)(function)
     return compiled  # type: ignore[no-any-return]
 
@@ -38,7 +38,8 @@ def announced_compilation() -> Iterator[None]:
     """Say on stderr what the program waits for when the kernels inside are not in the cache yet."""
 
     def announce() -> None:
-        print("rspt: compiling the Numba kernels (first start only, about 10 s) ...", file=sys.stderr, flush=True)
+        sys.stderr.write("rspt: compiling the Numba kernels (first start only, about 10 s) ...\n")
+        sys.stderr.flush()
 
     timer = threading.Timer(_ANNOUNCE_AFTER_S, announce)
     timer.daemon = True

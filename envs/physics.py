@@ -268,7 +268,9 @@ class Physics:
         )
         self._names[_visual_body(floor, (0, 0, -0.5), client)] = ID_FLOOR
         for color in np.unique(prisms.color):
-            mesh = mesh_of(_subset(prisms, np.flatnonzero(prisms.color == color)), sides=_VISUAL_CYLINDER_SIDES, caps=True)
+            mesh = mesh_of(
+                _subset(prisms, np.flatnonzero(prisms.color == color)), sides=_VISUAL_CYLINDER_SIDES, caps=True
+            )
             corners = mesh.vertices[mesh.triangles]  # (T, 3, 3): every face has corners of its own, for flat shading
             normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
             normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -310,7 +312,11 @@ def _rgba(color: int) -> list[float]:
 
 def _visual_body(shape: int, position: Sequence[float], client: int) -> int:
     body: int = pybullet.createMultiBody(
-        baseMass=0, baseCollisionShapeIndex=-1, baseVisualShapeIndex=shape, basePosition=position, physicsClientId=client
+        baseMass=0,
+        baseCollisionShapeIndex=-1,
+        baseVisualShapeIndex=shape,
+        basePosition=position,
+        physicsClientId=client,
     )
     return body
 

@@ -91,9 +91,7 @@ def twists(poses: NDArray[np.float64], commanded: NDArray[np.float64], *, dt_s: 
     return np.stack([speed * np.cos(heading), speed * np.sin(heading), commanded[..., 1]], axis=-1)
 
 
-def measured_velocities(
-    before: NDArray[np.float64], after: NDArray[np.float64], *, dt_s: float
-) -> NDArray[np.float64]:
+def measured_velocities(before: NDArray[np.float64], after: NDArray[np.float64], *, dt_s: float) -> NDArray[np.float64]:
     """Forward speed and turn rate (W, M, 2) of the motion from one pose (W, M, 3) to the next, contacts included."""
     turn = wrapped(after[..., 2] - before[..., 2])
     heading = before[..., 2] + 0.5 * turn

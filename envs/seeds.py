@@ -28,10 +28,8 @@ def episode_seed(base: int, number: int, *, layout_seed: int | None = None) -> E
 
     Episode 0 has the base itself, so that `reset(seed=info["episode_seed"])` repeats any episode.
     """
-    if number == 0:
-        seed = base
-    else:
-        seed = int(np.random.SeedSequence([base, number]).generate_state(1, np.uint64)[0]) >> 1
+    drawn = int(np.random.SeedSequence([base, number]).generate_state(1, np.uint64)[0]) >> 1
+    seed = drawn if number else base
     return EpisodeSeed(seed, seed if layout_seed is None else layout_seed)
 
 

@@ -63,7 +63,7 @@ class Senses:
         self._odometry.begin(world, episode.noise_key)
 
     def move(self, which: NDArray[np.int64], before: NDArray[np.float64], status: Status) -> None:
-        """Let the odometry of the given worlds follow the motion from the poses (W, M, 3) before to the present ones."""
+        """Let the odometry of the given worlds follow the motion from poses (W, M, 3) before to the present ones."""
         self._odometry.update(which, before[:, 0], status.poses[:, 0])
 
     def sense(self, which: NDArray[np.int64], out: StepArrays) -> None:

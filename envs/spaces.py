@@ -41,7 +41,7 @@ def target_observation_space() -> spaces.Dict:
     """The target's privileged view, see `envs.target_view`."""
     return spaces.Dict(
         {
-            name: spaces.Box(field.low, field.high, shape=field.shape, dtype=field.dtype)
+            name: spaces.Box(field.low, field.high, shape=field.shape, dtype=field.dtype)  # type: ignore[arg-type]
             for name, field in TARGET_FIELDS.items()
         }
     )

@@ -45,17 +45,23 @@ class Status(NamedTuple):
     @classmethod
     def zeros(cls, num_worlds: int, num_movers: int) -> "Status":
         """The status of worlds before their first reset."""
-        flags = [np.zeros(num_worlds, dtype=np.bool_) for _ in range(5)]
-        numbers = [np.zeros(num_worlds) for _ in range(3)]
-        counts = [np.zeros(num_worlds, dtype=np.int64) for _ in range(2)]
+
+        def flags() -> NDArray[np.bool_]:
+            return np.zeros(num_worlds, dtype=np.bool_)
+
         return cls(
-            np.zeros((num_worlds, num_movers, 3)),
-            np.zeros((num_worlds, num_movers, 2)),
-            *numbers,
-            flags[0],
-            counts[0],
-            *flags[1:],
-            counts[1],
+            poses=np.zeros((num_worlds, num_movers, 3)),
+            velocities=np.zeros((num_worlds, num_movers, 2)),
+            distance_m=np.zeros(num_worlds),
+            bearing_rad=np.zeros(num_worlds),
+            visible_share=np.zeros(num_worlds),
+            visible=flags(),
+            hidden_steps=np.zeros(num_worlds, dtype=np.int64),
+            contact=flags(),
+            contact_target=flags(),
+            contact_distractor=flags(),
+            target_contact=flags(),
+            fault=np.zeros(num_worlds, dtype=np.int64),
         )
 
     def relate(self, which: NDArray[np.int64]) -> None:

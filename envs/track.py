@@ -34,15 +34,13 @@ class TrackEnv(gymnasium.Env[Observation, Any], EzPickle):
         RenderError: for a renderer that does not work here.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # type: ignore[misc]
 
-    def __init__(
-        self, *, render_mode: str | None = None, action: ActionKind = "continuous", **arguments: Any
-    ) -> None:
+    def __init__(self, *, render_mode: str | None = None, action: ActionKind = "continuous", **arguments: Any) -> None:
         EzPickle.__init__(self, render_mode=render_mode, action=action, **arguments)
         self.render_mode = checked_render_mode(render_mode, self.metadata["render_modes"])
         self.settings = one_seat(world_settings(**arguments))
-        self.observation_space = tracker_observation_space(self.settings)
+        self.observation_space = tracker_observation_space(self.settings)  # type: ignore[assignment]
         self.action_space = action_space(action)
         self._batch = WorldBatch(self.settings, 1, autoreset="disabled", gui=render_mode == "human")
         self._view: View | None = None
@@ -82,7 +80,7 @@ class TrackEnv(gymnasium.Env[Observation, Any], EzPickle):
             self._info(),
         )
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """The robot's view beside the scene from above, (H, W, 3); None where the window shows it or no mode is set."""
         if self.render_mode != "rgb_array":
             return None

@@ -100,7 +100,7 @@ class TrackVectorEnv(VectorEnv[dict[str, Array], Array, Array], EzPickle):
             info |= self._final(out.done.copy())
         return self._observation(), out.reward.copy(), out.terminated.copy(), out.truncated.copy(), info
 
-    def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # type: ignore[override]
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """One picture (H, W, 3) for each world, as `TrackEnv.render` makes it."""
         if self.render_mode is None:
             return None

@@ -6,6 +6,8 @@ import signal
 import traceback
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import pairwise
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.shared_memory import SharedMemory
@@ -72,7 +74,7 @@ class ShardedBatch:
         self.external = np.array([policy is None for policy in policies])
         context = multiprocessing.get_context("spawn")
         edges = np.linspace(0, num_worlds, num_workers + 1).round().astype(int).tolist()
-        for first, end in zip(edges[:-1], edges[1:], strict=True):
+        for first, end in pairwise(edges):
             ours, theirs = context.Pipe()
             names = (self._memory.name, self._action_memory.name)
             process = context.Process(
@@ -182,12 +184,10 @@ def _serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     os.environ["OMP_NUM_THREADS"] = "1"
     cv2.setNumThreads(0)
-    memories = [SharedMemory(name=name, track=False) if _CAN_UNTRACK else SharedMemory(name=name) for name in names]
+    memories = [SharedMemory(name=name) for name in names]
     fields = step_fields(settings, final=autoreset == "same_step")
     arrays = {name: array[first:end] for name, array in allocate(fields, num_worlds, memories[0].buf).items()}
-    actions = {
-        name: array[first:end] for name, array in allocate(_ACTION_FIELDS, num_worlds, memories[1].buf).items()
-    }
+    actions = {name: array[first:end] for name, array in allocate(_ACTION_FIELDS, num_worlds, memories[1].buf).items()}
     batch: WorldBatch | None = None
     try:
         batch = WorldBatch(settings, end - first, autoreset=autoreset, first_world=first, arrays=arrays, threads=1)
@@ -221,9 +221,6 @@ def _serve(
             batch.close()
 
 
-_CAN_UNTRACK = "track" in SharedMemory.__init__.__code__.co_varnames  # Python 3.13 and newer
-
-
 def _report(batch: WorldBatch | None) -> str:
     """The traceback of the present error and the world that was being handled."""
     place = "while it was made" if batch is None else f"world {batch.current_world}, seed {batch.current_seed}"
@@ -239,8 +236,6 @@ def _shut_down(workers: list[_Worker], memories: list[SharedMemory]) -> None:
             worker.process.kill()
             worker.process.join(5.0)
     for memory in memories:
-        try:
+        with suppress(BufferError):  # somebody still holds an array of the last step; the pages live on with it
             memory.close()
-        except BufferError:  # somebody still holds an array of the last step; the pages live on with it
-            pass
         memory.unlink()

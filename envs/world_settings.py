@@ -141,7 +141,8 @@ class WorldSettings(Settings):
     def latency_max_steps(self) -> int:
         """The longest delay that an episode may draw."""
         drawn = self.randomize.latency_steps
-        return max(self.noise.latency_steps, drawn[1] if drawn else 0)
+        nominal: int = self.noise.latency_steps
+        return max(nominal, drawn[1] if drawn else 0)
 
 
 def world_settings(**arguments: Any) -> WorldSettings:

@@ -2,7 +2,6 @@
 
 import re
 import struct
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,24 +88,10 @@ def _read_png(path: Path, content: bytes) -> MapImage:
     _check_size(path, width, height)
     if depth > 8:
         raise LayoutError(f"{path}: PNG of {depth} bits a channel, at most 8 are allowed")
-    # OpenCV fills what a damaged PNG lacks with zeros and says so on stderr only
-    pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED) if _is_whole(content) else None
+    pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise LayoutError(f"{path}: truncated or damaged PNG")
     channels = np.atleast_3d(pixels)
     opaque = channels[:, :, 3] == 255 if channels.shape[2] == 4 else None
     colors = channels[:, :, :3]
     return MapImage(colors.sum(axis=2, dtype=np.uint16), 255 * colors.shape[2], opaque)
-
-
-def _is_whole(content: bytes) -> bool:
-    """Whether the chunks of a PNG follow each other up to its end mark with the right checksums."""
-    position = len(_PNG_SIGNATURE)
-    while position + 12 <= len(content):
-        end = position + 8 + int(struct.unpack_from(">I", content, position)[0])
-        if content[end : end + 4] != zlib.crc32(content[position + 4 : end]).to_bytes(4, "big"):
-            return False
-        if content[position + 4 : position + 8] == b"IEND":
-            return True
-        position = end + 4
-    return False

@@ -116,7 +116,7 @@ def free_cells(image: MapImage, settings: RosMapSettings) -> NDArray[np.bool_]:
 
 
 def _image_path(path: Path, value: Any) -> Path:
-    if not isinstance(value, str) or not value or "\0" in value:
+    if not isinstance(value, str) or not value:
         raise LayoutError(f"{path}: image is {value!r:.60}, the name of a PGM or PNG file is needed")
     return path.parent / value
 

@@ -109,7 +109,12 @@ def cross(
     """
     x, y, direction_x, direction_y = ray
     eye, slope_low, slope_high = heights
-    x_min, y_min, cell_m, z_top = scene.frames[world, 0], scene.frames[world, 1], scene.frames[world, 2], scene.frames[world, 3]
+    x_min, y_min, cell_m, z_top = (
+        scene.frames[world, 0],
+        scene.frames[world, 1],
+        scene.frames[world, 2],
+        scene.frames[world, 3],
+    )
     columns, rows = scene.places[world, 0], scene.places[world, 1]
     first_prism, first_start, first_item = scene.places[world, 2], scene.places[world, 3], scene.places[world, 4]
     direction_x = direction_x if abs(direction_x) > _TINY else _TINY
@@ -147,7 +152,9 @@ def cross(
             found.enter[count], found.leave[count], found.prism[count] = enter, leave, prism
             found.normal[count, 0], found.normal[count, 1] = normal_x, normal_y
             count += 1
-            if record[Z_LOW] <= max(eye + slope_low * enter, 0.0) and record[Z_HIGH] >= min(eye + slope_high * enter, z_top):
+            if record[Z_LOW] <= max(eye + slope_low * enter, 0.0) and record[Z_HIGH] >= min(
+                eye + slope_high * enter, z_top
+            ):
                 far = enter
         along_x = next_x < next_y
         here = next_x if along_x else next_y

@@ -40,12 +40,18 @@ class Images:
     ) -> None:
         if mask not in get_args(MaskMode):
             raise ValueError(f"mask {mask!r} is unknown; allowed: {', '.join(get_args(MaskMode))}")
-        _check("cameras", cameras, (num_worlds, 7), np.float64)
+        check_array("cameras", cameras, (num_worlds, 7), np.float64)
         self.cameras, self.mask = cameras, mask
         self.no_rgb = np.empty((0, 0, 0, 3), dtype=np.uint8)
         self.no_ids = np.empty((0, 0, 0), dtype=np.int32)
         self._poses_shape = (num_worlds, num_movers, 3)
         self._shape = (num_worlds, height, width)
+
+    def marked(self, looks: NDArray[np.uint8]) -> list[int]:
+        """Movers that the mask of a world shows, by the looks (M,) of its movers."""
+        if self.mask == "identity":
+            return [1]
+        return [mover for mover in range(1, len(looks)) if looks[mover] == looks[1]]
 
     def check(
         self,
@@ -58,13 +64,13 @@ class Images:
     ) -> None:
         """Raise a ValueError or IndexError for arrays that do not fit."""
         check_worlds(worlds, self._shape[0])
-        _check("poses", poses, self._poses_shape, np.float64)
-        _check("depth_out", depth, self._shape, np.float32)
-        _check("mask_out", mask, self._shape, np.uint8)
+        check_array("poses", poses, self._poses_shape, np.float64)
+        check_array("depth_out", depth, self._shape, np.float32)
+        check_array("mask_out", mask, self._shape, np.uint8)
         if rgb is not None:
-            _check("rgb_out", rgb, (*self._shape, 3), np.uint8)
+            check_array("rgb_out", rgb, (*self._shape, 3), np.uint8)
         if ids is not None:
-            _check("ids_out", ids, self._shape, np.int32)
+            check_array("ids_out", ids, self._shape, np.int32)
 
 
 def check_worlds(worlds: NDArray[np.int64], num_worlds: int) -> None:
@@ -75,7 +81,7 @@ def check_worlds(worlds: NDArray[np.int64], num_worlds: int) -> None:
         raise IndexError(f"worlds reach from {worlds.min()} to {worlds.max()}, there are {num_worlds}")
 
 
-def _check(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: DTypeLike) -> None:
+def check_array(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: DTypeLike) -> None:
     if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
         raise ValueError(
             f"{name} has shape {array.shape} and type {array.dtype},"

@@ -203,7 +203,9 @@ def _paint_prisms(
                 record = scene.records[first_prism + prism]
                 code = NO_CODE
                 if wants_surface:
-                    code = (FIRST_PRISM_ID + 1 + prism) * SURFACES + np.int64(scene.colors[first_prism + prism]) * LEVELS
+                    code = (FIRST_PRISM_ID + 1 + prism) * SURFACES + np.int64(
+                        scene.colors[first_prism + prism]
+                    ) * LEVELS
                 if record[HALF_Y] < 0.0:
                     body = (record[X], record[Y], record[HALF_X], record[Z_LOW], record[Z_HIGH])
                     paint_cylinder(canvas, camera, pose, body, z_top, farthest, code)

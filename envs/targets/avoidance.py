@@ -18,6 +18,7 @@ _WATCH_M = 3.0
 _WATCH_S = 1.5
 _WARN_S = 1.0
 _PROBE_M = 0.8
+_ROLLING_RAD = 0.5
 _TURNS = np.array([0.35, 0.7, 1.05, 1.4])
 _COMPASS = 12
 
@@ -58,10 +59,20 @@ def reach(grid: NDArray[np.uint8], x: float, y: float, heading: float, far_m: fl
 
 @kernel
 def closest_approach(
-    me: int, heading: float, speed: float, poses: NDArray[np.float64], velocities: NDArray[np.float64], within_s: float
+    me: int,
+    heading: float,
+    speed: float,
+    turn_max: float,
+    poses: NDArray[np.float64],
+    velocities: NDArray[np.float64],
+    within_s: float,
 ) -> float:
-    """How much closer than PASS_M (metres, 0 if not) anybody comes when all go straight on, beyond being close now."""
+    """How much closer than PASS_M (metres, 0 if not) anybody comes when all go straight on, beyond being close now.
+
+    The mover itself first turns to the heading, on the spot where it has to turn far.
+    """
     worst = 0.0
+    turning_s = max(abs(wrap(heading - poses[me, 2])) - _ROLLING_RAD, 0.0) / turn_max
     for other in range(len(poses)):
         if other == me:
             continue
@@ -69,15 +80,24 @@ def closest_approach(
         now = np.sqrt(x * x + y * y)
         if now > _WATCH_M:
             continue
-        speed_x = velocities[other, 0] * np.cos(poses[other, 2]) - speed * np.cos(heading)
-        speed_y = velocities[other, 0] * np.sin(poses[other, 2]) - speed * np.sin(heading)
-        square = speed_x * speed_x + speed_y * speed_y
-        after = 0.0
-        if square > 1e-9:
-            after = min(max(-(x * speed_x + y * speed_y) / square, 0.0), within_s)
-        then = np.sqrt((x + after * speed_x) ** 2 + (y + after * speed_y) ** 2)
+        speed_x = velocities[other, 0] * np.cos(poses[other, 2])
+        speed_y = velocities[other, 0] * np.sin(poses[other, 2])
+        then = _least_distance(x, y, speed_x, speed_y, turning_s)
+        x, y = x + turning_s * speed_x, y + turning_s * speed_y
+        speed_x, speed_y = speed_x - speed * np.cos(heading), speed_y - speed * np.sin(heading)
+        then = min(then, _least_distance(x, y, speed_x, speed_y, within_s))
         worst = max(worst, min(PASS_M, now - 0.01) - then)
     return worst
+
+
+@kernel
+def _least_distance(x: float, y: float, speed_x: float, speed_y: float, within_s: float) -> float:
+    """The least distance from the origin of a point that moves straight on for some seconds."""
+    square = speed_x * speed_x + speed_y * speed_y
+    after = 0.0
+    if square > 1e-9:
+        after = min(max(-(x * speed_x + y * speed_y) / square, 0.0), within_s)
+    return float(np.sqrt((x + after * speed_x) ** 2 + (y + after * speed_y) ** 2))
 
 
 @kernel
@@ -96,18 +116,19 @@ def free_turn(
     me: int,
     heading: float,
     speed: float,
+    turn_max: float,
     side: float,
     poses: NDArray[np.float64],
     velocities: NDArray[np.float64],
 ) -> float:
     """The smallest turn (radians) from a heading on which nobody comes too close, NaN if there is none."""
-    if closest_approach(me, heading, speed, poses, velocities, _WATCH_S) <= 0.0:
+    if closest_approach(me, heading, speed, turn_max, poses, velocities, _WATCH_S) <= 0.0:
         return 0.0
     x, y = poses[me, 0] - corner[0], poses[me, 1] - corner[1]
     for turn in _TURNS:
         for sign in (side, -side):
             direction = heading + sign * turn
-            if closest_approach(me, direction, speed, poses, velocities, _WATCH_S) > 0.0:
+            if closest_approach(me, direction, speed, turn_max, poses, velocities, _WATCH_S) > 0.0:
                 continue
             if reach(grid, x, y, direction, _PROBE_M, WALL_M) >= _PROBE_M:
                 return float(sign * turn)
@@ -120,12 +141,13 @@ def escape(
     corner: NDArray[np.float64],
     me: int,
     speed: float,
+    turn_max: float,
     poses: NDArray[np.float64],
     velocities: NDArray[np.float64],
 ) -> float:
     """Where to go (heading in radians) when somebody is about to drive into a standing mover; NaN if nobody is."""
     yaw = poses[me, 2]
-    if closest_approach(me, yaw, 0.0, poses, velocities, _WARN_S) < PASS_M - STOP_M:
+    if closest_approach(me, yaw, 0.0, turn_max, poses, velocities, _WARN_S) < PASS_M - STOP_M:
         return np.nan
     best, least = np.nan, np.inf
     x, y = poses[me, 0] - corner[0], poses[me, 1] - corner[1]
@@ -133,7 +155,7 @@ def escape(
         turn = wrap(i * (2.0 * np.pi / _COMPASS))
         if reach(grid, x, y, yaw + turn, _PROBE_M, WALL_M) < 0.5:
             continue
-        cost = 2.0 * closest_approach(me, yaw + turn, speed, poses, velocities, _WATCH_S) + 0.15 * abs(turn)
+        cost = 2.0 * closest_approach(me, yaw + turn, speed, turn_max, poses, velocities, _WATCH_S) + 0.05 * abs(turn)
         if cost < least:
             best, least = yaw + turn, cost
     return float(best)

@@ -172,13 +172,13 @@ def _around_others(
         return heading, wanted, False
     blocked = False
     if wanted > 0.0:
-        turn = free_turn(grid, corner, me, heading, wanted, mover.side, poses, velocities)
+        turn = free_turn(grid, corner, me, heading, wanted, mover.turn_max, mover.side, poses, velocities)
         if turn == turn:  # not NaN
             if turn != 0.0:
                 mover.side = 1.0 if turn > 0.0 else -1.0
             return heading + turn, wanted, False
         blocked = True
-    away = escape(grid, corner, me, mover.speed_max, poses, velocities)
+    away = escape(grid, corner, me, mover.speed_max, mover.turn_max, poses, velocities)
     if away == away:
         return away, 0.8 * mover.speed_max, blocked
     return heading, wanted, blocked

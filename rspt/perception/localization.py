@@ -145,8 +145,7 @@ def _fit_axis(
     """
 
     def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums: NDArray[np.float64] = np.bincount(world, weights=weight * values, minlength=worlds)
-        return sums
+        return np.bincount(world, weights=weight * values, minlength=worlds).astype(np.float64)
 
     weights = np.maximum(np.bincount(world, weights=weight, minlength=worlds), 1.0)
     center = np.stack([total(points[0]), total(points[1])]) / weights  # (2, worlds)

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy.sparse import coo_matrix
@@ -21,7 +23,7 @@ def searched(clearance, region, start, goal, *, workspace=None, **options):
 
 def cost_of(path, clearance):
     total = 0.0
-    for (row, column), (to_row, to_column) in zip(path[:-1], path[1:], strict=True):
+    for (row, column), (to_row, to_column) in itertools.pairwise(path):
         length = np.hypot(to_row - row, to_column - column)
         total += length * 0.5 * (travel_weight(clearance[row, column]) + travel_weight(clearance[to_row, to_column]))
     return total
@@ -181,7 +183,7 @@ class TestFindPath:
 
     def test_a_small_workspace_is_refused(self):
         clearance, region = drawn("...")
-        with pytest.raises(ValueError, match="2 cells.*3"):
+        with pytest.raises(ValueError, match=r"2 cells.*3"):
             searched(clearance, region, (0, 0), (0, 1), workspace=PathWorkspace.sized(2, max_expanded=3))
 
 
@@ -202,7 +204,7 @@ class TestShorten:
         cells = searched(clearance, region, (5, 5), (35, 35))
         waypoints = shorten(cells, clearance, np.zeros(2), 0.1, 0.45)
         assert 3 <= len(waypoints) <= 5
-        for start, end in zip(waypoints[:-1], waypoints[1:], strict=True):
+        for start, end in itertools.pairwise(waypoints):
             on_line = (start + np.linspace(0, 1, 100)[:, None] * (end - start)) / 0.1
             assert clearance[tuple(on_line.astype(int)[:, ::-1].T)].min() >= 0.45 - 1e-6
 

@@ -17,9 +17,7 @@ def status_of(*, distance=2.5, bearing=0.0, visible=True, **flags) -> Status:
 
 
 def reward(status, settings=None, *, lost=False, left=100):
-    return rewards_of(
-        status, lost=np.array([lost]), steps_left=np.array([left]), settings=settings or RewardSettings()
-    )
+    return rewards_of(status, lost=np.array([lost]), steps_left=np.array([left]), settings=settings or RewardSettings())
 
 
 @pytest.mark.parametrize(

@@ -278,6 +278,7 @@ def test_extra_keys_text_numbers_and_links_are_fine(tmp_path):
         ({"image": "."}, "is a folder, a regular file is needed"),
         ({"image": "map.yaml"}, "map.yaml: starts with b'free_thr', neither a PGM"),
         ({"image": "x" * 5000}, "cannot be read"),
+        ({"image": "a\0b.pgm"}, "no such file|cannot be read"),
     ],
 )
 def test_a_bad_yaml_is_refused(tmp_path, changes, message):
@@ -344,8 +345,9 @@ def test_a_png_is_judged_by_its_header(tmp_path, width, depth, message):
         load_layout(write_yaml(tmp_path, image="map.png"))
 
 
-def test_a_png_header_may_be_cut_short(tmp_path):
-    (tmp_path / "map.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+@pytest.mark.parametrize("rest", [b"\0\0", b"\0\0\0\x0dIHDR\0\0", b"\0\0\0\x0dIDAT" + bytes(40)])
+def test_a_png_header_may_be_cut_short(tmp_path, rest):
+    (tmp_path / "map.png").write_bytes(b"\x89PNG\r\n\x1a\n" + rest)
     with pytest.raises(LayoutError, match="damaged PNG header"):
         load_layout(write_yaml(tmp_path, image="map.png"))
 

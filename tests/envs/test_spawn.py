@@ -77,7 +77,7 @@ def test_an_arena_that_hides_nothing_starts_in_sight():
 @pytest.mark.timeout(20)
 def test_a_layout_without_room_is_an_error_and_no_hang():
     corner = free_space(Layout("small", (0.0, 0.0, 4.2, 4.2), Prisms.empty()))
-    with pytest.raises(LayoutError, match="'small'.*8.0 m"):
+    with pytest.raises(LayoutError, match=r"'small'.*8\.0 m"):
         draw_start(
             corner, StartSettings(distance_m=(8.0, 8.0)), num_distractors=0, rng=np.random.default_rng(0), name="small"
         )

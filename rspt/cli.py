@@ -1,0 +1,115 @@
+"""The `rspt` command: a thin shell of subcommands, each of which loads its modules only when it is called."""
+
+import argparse
+import difflib
+import importlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import rspt
+from envs.errors import LayoutError, PhysicsError, RenderError, TrackError, WorkerError
+from rspt.errors import UsageError
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        named = re.search(r"(?:unrecognized arguments:|invalid choice:) '?([^' ]+)", message)
+        near = difflib.get_close_matches(named[1], self._known_words(), n=1) if named else []
+        raise UsageError(f"{message}; did you mean {near[0]}?" if near else f"{message} (see {self.prog} --help)")
+
+    def _known_words(self) -> list[str]:
+        """Options and commands, those of the subcommands included: an unknown option is reported by the shell."""
+        words = list(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for name, parser in action.choices.items():
+                    words += [name, *parser._option_string_actions]
+        return words
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 2 for wrong input, 130 after Ctrl-C."""
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except (UsageError, LayoutError, TrackError) as error:
+        return _failed(error, 2)
+    except (PhysicsError, RenderError, WorkerError) as error:
+        return _failed(error, 1)
+    except BrokenPipeError:
+        # what is still in the buffer goes nowhere, without another complaint at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        return _failed(error, 1)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _failed(error: Exception, code: int) -> int:
+    text = " ".join(str(error).split())
+    print(f"rspt: error: {text}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 0
+    module: Any = importlib.import_module(f"rspt.{options.command}")
+    code: int = module.main(options)
+    sys.stdout.flush()
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="rspt", description=rspt.__doc__.splitlines()[0] if rspt.__doc__ else None, allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"rspt {rspt.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    _add_demo(commands)
+    _add_layouts(commands)
+    commands.add_parser(
+        "doctor",
+        allow_abbrev=False,
+        help="show versions, threads, renderers, display and GPU, and any trouble with its remedy",
+    )
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser(
+        "demo", allow_abbrev=False, help="watch scripted trackers follow a target: videos and a table of results"
+    )
+    demo.add_argument(
+        "--layout",
+        nargs="+",
+        metavar="NAME|FILE",
+        help="families or map files (ROS map.yaml, MovingAI .map, text) to play instead of those of the config",
+    )
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder of the videos (default: demo)")
+    demo.add_argument("--config", default="demo", metavar="NAME|FILE", help="recipe to play (default: demo)")
+
+
+def _add_layouts(commands: Any) -> None:
+    layouts = commands.add_parser("layouts", allow_abbrev=False, help="draw layouts from above into one picture")
+    layouts.add_argument("layout", nargs="*", metavar="NAME|FILE", help="families or map files (default: all families)")
+    layouts.add_argument("--out", type=Path, default=Path("gallery.png"), help="picture (default: gallery.png)")
+    layouts.add_argument("--seeds", type=_positive_int, default=3, metavar="N", help="of each family (default: 3)")
+    layouts.add_argument("--size", type=float, metavar="M", help="side of generated layouts in metres")
+    layouts.add_argument("--cell", type=float, metavar="M", help="metres per cell of MovingAI maps")
+
+
+def _positive_int(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if not 1 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 100")
+    return value
