@@ -58,6 +58,7 @@ class WorldBatch:
         out: what the last reset or step yielded; overwritten by the next.
         external: (W,) whether a second player acts for the target.
         current_world: number of the world being handled, counted from 0 in the larger batch, for error reports.
+        current_seed: seed of the episode that was last begun, likewise.
 
     Raises:
         LayoutError: for a layout that cannot be played.
@@ -93,7 +94,7 @@ class WorldBatch:
         self._episodes: list[Episode | None] = [None] * num_worlds
         self._bases: list[int | None] = [None] * num_worlds
         self._numbers = [0] * num_worlds
-        self.current_world = first_world
+        self.current_world, self.current_seed = first_world, 0
         self._closed = False
         self._worlds: list[World] = []
         try:
@@ -114,12 +115,6 @@ class WorldBatch:
         if any(episode is None for episode in self._episodes):
             raise ResetNeeded("call reset() first")
         return [episode for episode in self._episodes if episode is not None]
-
-    @property
-    def current_seed(self) -> int | None:
-        """Seed of the episode of the world being handled."""
-        episode = self._episodes[self.current_world - self.first_world]
-        return None if episode is None else episode.seed.episode
 
     @property
     def senses(self) -> Senses:
@@ -297,12 +292,9 @@ class WorldBatch:
         else:
             self._numbers[world] += 1
         self._bases[world] = base
-        episode = draw_episode(
-            self.settings,
-            self._source,
-            episode_seed(base, self._numbers[world], layout_seed=layout_seed),
-            target_policy=self._policies[world],
-        )
+        drawn = episode_seed(base, self._numbers[world], layout_seed=layout_seed)
+        self.current_seed = drawn.episode
+        episode = draw_episode(self.settings, self._source, drawn, target_policy=self._policies[world])
         self._worlds[world].begin(episode)
         self._episodes[world] = episode
         self._bounds[world] = episode.place.layout.bounds

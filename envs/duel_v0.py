@@ -15,8 +15,7 @@ from envs.batch import PrivilegedView, WorldBatch
 from envs.seeds import checked_seed, layout_seed_of
 from envs.spaces import ActionKind, action_space, target_observation_space, tracker_observation_space
 from envs.target_view import target_observations
-from envs.track import checked_render_mode
-from envs.view import View
+from envs.view import RENDER_MODES, View, checked_render_mode, usable_render_modes
 from envs.world_settings import world_settings
 
 AGENTS = ("tracker", "target")
@@ -40,7 +39,7 @@ class DuelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
 
     metadata: ClassVar[dict[str, Any]] = {
         "name": "rspt_duel_v0",
-        "render_modes": ["rgb_array", "human"],
+        "render_modes": list(RENDER_MODES),
         "render_fps": 10,
         "is_parallelizable": True,
     }
@@ -54,7 +53,8 @@ class DuelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
         **arguments: Any,
     ) -> None:
         EzPickle.__init__(self, render_mode=render_mode, action=action, max_cycles=max_cycles, **arguments)
-        self.render_mode = checked_render_mode(render_mode, self.metadata["render_modes"])
+        self.render_mode = checked_render_mode(render_mode)
+        self.metadata = {**self.metadata, "render_modes": usable_render_modes()}  # type: ignore[misc]
         if max_cycles is not None:
             arguments["episode_steps"] = max_cycles
         self.settings = world_settings(**{"target_policy": "external", **arguments})

@@ -48,6 +48,11 @@ class Contacts(NamedTuple):
     movers: tuple[int, ...]
 
 
+def has_display() -> bool:
+    """Whether a window can be opened; PyBullet ends the whole process where it cannot."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 class Physics:
     """One client of the engine with one world in it.
 
@@ -64,7 +69,7 @@ class Physics:
     """
 
     def __init__(self, *, gui: bool = False, visuals: bool = False) -> None:
-        if gui and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        if gui and not has_display():
             raise RenderError(
                 "render_mode='human' opens a window, but neither DISPLAY nor WAYLAND_DISPLAY is set:"
                 " use render_mode='rgb_array', or start a display (Xvfb does)"
@@ -221,8 +226,8 @@ class Physics:
             mesh = mesh_of(part, sides=_CYLINDER_SIDES, caps=False)
             shape = pybullet.createCollisionShape(
                 pybullet.GEOM_MESH,
-                vertices=mesh.vertices.tolist(),
-                indices=mesh.triangles.ravel().tolist(),
+                vertices=_VERTICES.filled(mesh.vertices),
+                indices=_INDICES.filled(mesh.triangles.ravel()),
                 flags=pybullet.GEOM_FORCE_CONCAVE_TRIMESH,
                 physicsClientId=self._client,
             )
@@ -276,11 +281,12 @@ class Physics:
             normals /= np.linalg.norm(normals, axis=1, keepdims=True)
             for start in range(0, len(corners), _VISUAL_TRIANGLES_MAX):
                 piece = corners[start : start + _VISUAL_TRIANGLES_MAX].reshape(-1, 3)
+                outward = np.repeat(normals[start : start + _VISUAL_TRIANGLES_MAX], 3, axis=0)
                 shape = pybullet.createVisualShape(
                     pybullet.GEOM_MESH,
-                    vertices=piece.tolist(),
-                    indices=list(range(len(piece))),
-                    normals=np.repeat(normals[start : start + _VISUAL_TRIANGLES_MAX], 3, axis=0).tolist(),
+                    vertices=_VERTICES.filled(piece),
+                    indices=_INDICES.filled(np.arange(len(piece))),
+                    normals=_NORMALS.filled(outward),
                     rgbaColor=_rgba(int(color)),
                     specularColor=[0, 0, 0],
                     physicsClientId=client,
@@ -298,6 +304,29 @@ class Physics:
             )
 
 
+class _Lists:
+    """A list of numbers or of rows of numbers, the same objects at each call.
+
+    PyBullet never lets go of a list that it was given for a mesh: fresh ones would pile up, 90 kB with each build.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[list[float]] = []
+        self._list: list[Any] = []
+
+    def filled(self, values: NDArray[Any]) -> list[Any]:
+        """The list with the values (N,) or (N, 3) in it."""
+        if values.ndim == 1:
+            self._list[:] = values.tolist()
+            return self._list
+        self._rows.extend([] for _ in range(len(values) - len(self._rows)))
+        for row, value in zip(self._rows, values.tolist(), strict=False):
+            row[:] = value
+        self._list[:] = self._rows[: len(values)]
+        return self._list
+
+
+_VERTICES, _NORMALS, _INDICES = _Lists(), _Lists(), _Lists()
 _NO_CONTACTS = Contacts(clutter=False, movers=())
 _VISUAL_TRIANGLES_MAX = 20_000
 

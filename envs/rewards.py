@@ -119,7 +119,8 @@ def discounted_steps(steps: NDArray[np.int64], discount: float) -> NDArray[np.fl
 
 def _weighted(weights: Settings, **terms: NDArray[np.float64]) -> Terms:
     sign = {name: -1.0 if name.startswith("cost_") else 1.0 for name in terms}
-    return {name: sign[name] * getattr(weights, name) * values for name, values in terms.items()}
+    # adding 0 turns -0.0 into 0.0
+    return {name: sign[name] * getattr(weights, name) * values + 0.0 for name, values in terms.items()}
 
 
 def _total(terms: Terms) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Seeds are counters: which generator belongs to which episode and purpose."""
 
+import difflib
 import secrets
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -50,13 +51,13 @@ def checked_seed(seed: Any, *, name: str = "seed") -> int:
 
 
 def layout_seed_of(options: Mapping[str, Any] | None) -> int | None:
-    """The layout's seed out of the options of a reset.
+    """The layout's seed out of the options of a reset; options meant for others (wrappers, checkers) are let pass.
 
     Raises:
-        ValueError: if an option has another name than `layout_seed`.
+        ValueError: if an option looks like a misspelt `layout_seed`.
     """
-    unknown = set(options or {}) - {"layout_seed"}
-    if unknown:
-        raise ValueError(f"unknown reset option {sorted(unknown)[0]!r}; known is 'layout_seed'")
+    for name in difflib.get_close_matches("layout_seed", [str(name) for name in options or {}]):
+        if name != "layout_seed":
+            raise ValueError(f"unknown reset option {name!r}, did you mean 'layout_seed'?")
     value = (options or {}).get("layout_seed")
     return None if value is None else checked_seed(value, name="options['layout_seed']")

@@ -12,7 +12,7 @@ from envs.arrays import Array
 from envs.batch import PrivilegedView, WorldBatch
 from envs.seeds import checked_seed, layout_seed_of
 from envs.spaces import ActionKind, action_space, tracker_observation_space
-from envs.view import View
+from envs.view import RENDER_MODES, View, checked_render_mode, usable_render_modes
 from envs.world_settings import WorldSettings, world_settings
 
 Observation = dict[str, Array]
@@ -34,11 +34,12 @@ class TrackEnv(gymnasium.Env[Observation, Any], EzPickle):
         RenderError: for a renderer that does not work here.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # type: ignore[misc]
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 10}  # type: ignore[misc]
 
     def __init__(self, *, render_mode: str | None = None, action: ActionKind = "continuous", **arguments: Any) -> None:
         EzPickle.__init__(self, render_mode=render_mode, action=action, **arguments)
-        self.render_mode = checked_render_mode(render_mode, self.metadata["render_modes"])
+        self.render_mode = checked_render_mode(render_mode)
+        self.metadata = {**self.metadata, "render_modes": usable_render_modes()}  # type: ignore[misc]
         self.settings = one_seat(world_settings(**arguments))
         self.observation_space = tracker_observation_space(self.settings)  # type: ignore[assignment]
         self.action_space = action_space(action)
@@ -123,14 +124,3 @@ def one_seat(settings: WorldSettings) -> WorldSettings:
             " use envs.duel_v0.parallel_env(...) (PettingZoo), or drive envs.batch.WorldBatch"
         )
     return settings
-
-
-def checked_render_mode(mode: str | None, allowed: list[str]) -> str | None:
-    """The mode, if it exists.
-
-    Raises:
-        ValueError: naming the mode and those that exist.
-    """
-    if mode is not None and mode not in allowed:
-        raise ValueError(f"render_mode must be one of {allowed} or None, got {mode!r}")
-    return mode

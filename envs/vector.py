@@ -14,8 +14,8 @@ from envs.arrays import Array
 from envs.batch import WorldBatch
 from envs.seeds import checked_seed, layout_seed_of
 from envs.spaces import ActionKind, action_space, tracker_observation_space
-from envs.track import checked_render_mode, one_seat
-from envs.view import View
+from envs.track import one_seat
+from envs.view import View, checked_render_mode
 from envs.workers import ShardedBatch
 from envs.world_settings import world_settings
 

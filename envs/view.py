@@ -1,16 +1,20 @@
 """What `render()` shows: the robot's view beside the scene from above."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from envs.batch import WorldBatch
 from envs.drawing import TopDown
+from envs.physics import has_display
 from envs.sensors.camera import camera_row
 from envs.sensors.raycast import RaycastCamera
 from envs.sensors.scene import Scene
 
 Picture = NDArray[np.uint8]
+RENDER_MODES = ("rgb_array", "human")
 HEIGHT, VIEW_WIDTH, MAP_WIDTH = 480, 640, 480
 """Pixels of the picture: always the same, so that a video may span episodes."""
 _PAPER = (247, 246, 242)
@@ -108,3 +112,19 @@ class View:
         cv2.putText(picture, text, (10, HEIGHT - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, color, 1, cv2.LINE_AA)
         name = self._batch.episodes[world].place.layout.name
         cv2.putText(picture, name, (VIEW_WIDTH + 8, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1, cv2.LINE_AA)
+
+
+def checked_render_mode(mode: str | None, allowed: Sequence[str] = RENDER_MODES) -> str | None:
+    """The mode, if it exists.
+
+    Raises:
+        ValueError: naming the mode and those that exist.
+    """
+    if mode is not None and mode not in allowed:
+        raise ValueError(f"render_mode must be one of {list(allowed)} or None, got {mode!r}")
+    return mode
+
+
+def usable_render_modes() -> list[str]:
+    """The render modes that work on this machine: a window needs a display."""
+    return [mode for mode in RENDER_MODES if mode != "human" or has_display()]

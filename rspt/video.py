@@ -43,6 +43,9 @@ class VideoWriter:
     ) -> None:
         try:
             self._finish()
+        except (OSError, av.FFmpegError):
+            if error is None:  # otherwise the first error says more
+                raise
         finally:
             self._unfinished.unlink(missing_ok=True)
 

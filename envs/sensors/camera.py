@@ -5,7 +5,6 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from typing_extensions import Self
 
 from envs.settings import Settings
 
@@ -30,7 +29,7 @@ class CameraSettings(Settings):
     """Depth in metres beyond which nothing is seen."""
 
     @model_validator(mode="after")
-    def _range_is_not_empty(self) -> Self:
+    def _range_is_not_empty(self) -> "CameraSettings":
         if self.range_min_m >= self.range_max_m:
             raise ValueError(f"range_min_m {self.range_min_m} must be less than range_max_m {self.range_max_m}")
         return self

@@ -1,7 +1,7 @@
-"""Which prisms a ray on the ground plane crosses: one walk through the grid, shared by camera and visibility.
+"""Which prisms a ray on the ground plane crosses: one walk through the grid, for visibility.
 
-A pixel column of a level camera, and all points above one another, lie over one ray on the ground. The walk finds where
-that ray enters and leaves each prism; whoever asked resolves the heights.
+Points above one another lie over one ray on the ground. The walk finds where that ray enters and leaves each prism;
+whoever asked resolves the heights.
 """
 
 from typing import NamedTuple
@@ -21,14 +21,12 @@ class Crossings(NamedTuple):
     Attributes:
         enter: (K,) where the ray enters, in units of the ray's direction; 0 for a prism that it starts over.
         leave: (K,) where it leaves.
-        normal: (K, 2) outward normal of the face entered.
         prism: (K,) index of the prism within its layout.
         seen: (K,) the last ray that met the prism: a prism that fills several cells is intersected once.
     """
 
     enter: NDArray[np.float64]
     leave: NDArray[np.float64]
-    normal: NDArray[np.float64]
     prism: NDArray[np.int32]
     seen: NDArray[np.int64]
 
@@ -37,31 +35,26 @@ class Crossings(NamedTuple):
 def make_crossings(max_prisms: int) -> Crossings:
     """Scratch for layouts of at most that many prisms."""
     size = max(max_prisms, 1)
-    return Crossings(
-        np.empty(size), np.empty(size), np.empty((size, 2)), np.empty(size, np.int32), np.full(size, -1, np.int64)
-    )
+    return Crossings(np.empty(size), np.empty(size), np.empty(size, np.int32), np.full(size, -1, np.int64))
 
 
 @kernel
-def enter_circle(
-    x: float, y: float, direction_x: float, direction_y: float, radius: float
-) -> tuple[float, float, float, float]:
-    """Where a line enters and leaves a circle around the origin (leave < enter: never), and the normal there."""
+def enter_circle(x: float, y: float, direction_x: float, direction_y: float, radius: float) -> tuple[float, float]:
+    """Where a line from (x, y) enters and leaves a circle around the origin; leave < enter: never."""
     a = direction_x * direction_x + direction_y * direction_y
     b = -(x * direction_x + y * direction_y)
     discriminant = b * b - a * (x * x + y * y - radius * radius)
     if not discriminant > 0.0:
-        return 1.0, 0.0, 0.0, 0.0
+        return 1.0, 0.0
     root = np.sqrt(discriminant)
-    enter = (b - root) / a
-    return enter, (b + root) / a, (x + enter * direction_x) / radius, (y + enter * direction_y) / radius
+    return (b - root) / a, (b + root) / a
 
 
 @kernel
 def _enter(
     record: NDArray[np.float64], x: float, y: float, direction_x: float, direction_y: float
-) -> tuple[float, float, float, float]:
-    """Where the line enters and leaves a prism (leave < enter: never), and the normal of the face entered."""
+) -> tuple[float, float]:
+    """Where a line enters and leaves a prism; leave < enter: never."""
     offset_x, offset_y = x - record[X], y - record[Y]
     if record[HALF_Y] < 0.0:
         return enter_circle(offset_x, offset_y, direction_x, direction_y, record[HALF_X])
@@ -74,12 +67,10 @@ def _enter(
     middle_along = -(cos * offset_x + sin * offset_y) * inverse_along
     middle_across = -(cos * offset_y - sin * offset_x) * inverse_across
     half_along, half_across = record[HALF_X] * abs(inverse_along), record[HALF_Y] * abs(inverse_across)
-    leave = min(middle_along + half_along, middle_across + half_across)
-    if middle_along - half_along > middle_across - half_across:
-        sign = -1.0 if along > 0.0 else 1.0
-        return middle_along - half_along, leave, sign * cos, sign * sin
-    sign = -1.0 if across > 0.0 else 1.0
-    return middle_across - half_across, leave, -sign * sin, sign * cos
+    return (
+        max(middle_along - half_along, middle_across - half_across),
+        min(middle_along + half_along, middle_across + half_across),
+    )
 
 
 @kernel
@@ -145,12 +136,11 @@ def cross(
                 continue
             found.seen[prism] = stamp
             record = scene.records[first_prism + prism]
-            enter, leave, normal_x, normal_y = _enter(record, x, y, direction_x, direction_y)
+            enter, leave = _enter(record, x, y, direction_x, direction_y)
             enter = max(enter, 0.0)
             if leave <= enter or enter >= far:
                 continue
             found.enter[count], found.leave[count], found.prism[count] = enter, leave, prism
-            found.normal[count, 0], found.normal[count, 1] = normal_x, normal_y
             count += 1
             if record[Z_LOW] <= max(eye + slope_low * enter, 0.0) and record[Z_HIGH] >= min(
                 eye + slope_high * enter, z_top

@@ -82,6 +82,7 @@ def check_worlds(worlds: NDArray[np.int64], num_worlds: int) -> None:
 
 
 def check_array(name: str, array: NDArray[Any], shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    """Raise a ValueError unless an array has a shape and type and lies in C order."""
     if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
         raise ValueError(
             f"{name} has shape {array.shape} and type {array.dtype},"

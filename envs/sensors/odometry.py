@@ -82,4 +82,4 @@ def _wrapped(angle: float) -> float:
     """The same angle within -pi..pi, untouched if it lies there already."""
     if -np.pi <= angle <= np.pi:
         return angle
-    return angle - 2.0 * np.pi * np.floor(angle / (2.0 * np.pi) + 0.5)
+    return float(angle - 2.0 * np.pi * np.floor(angle / (2.0 * np.pi) + 0.5))

@@ -144,6 +144,7 @@ def _paint_movers(
 ) -> None:
     """Paint every body but the tracker's and mark the pixels of the target (H, W)."""
     mask[:] = 0
+    canvas.far[:] = camera[RANGE_MAX_M]  # what hides every prism behind it need not hide a body, which may be taller
     first, last = len(canvas.depth), 0
     for mover in range(1, len(bodies)):
         code = (mover + 1) * SURFACES + np.int64(looks[mover]) * LEVELS

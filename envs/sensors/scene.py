@@ -21,9 +21,9 @@ class SceneArrays(NamedTuple):
     Attributes:
         records: (P, 8) prisms of all layouts.
         colors: (P,) index into PALETTE.
-        starts: (C,) for each cell where its list begins; the grid has a ring of empty cells around it and one entry more.
+        starts: (C,) for each cell where its list begins; a ring of empty cells is around a grid, and one entry after.
         items: (L,) prisms of the cells, counted from the first prism of their layout.
-        frames: (W, 4) per world: x and y of the grid's lower left corner, cell size, greatest height of a prism, metres.
+        frames: (W, 4) per world: x and y of the grid's lower left corner, a cell's size, height of the highest prism.
         places: (W, 5) per world: columns and rows of the grid, then where its records, starts and items begin.
     """
 
@@ -135,8 +135,9 @@ class Scene:
         z_top = float(layout.prisms.z[:, 1].max(initial=0.0))
         self._grids[key] = (x_min, y_min, cell_m, z_top, columns, rows)
         self.max_prisms = max(self.max_prisms, len(records))
-        segments = (records, layout.prisms.color, starts, items)
-        return any([pool.put(key, values) for pool, values in zip(self._pools, segments, strict=True)])
+        segments: tuple[NDArray[Any], ...] = (records, layout.prisms.color, starts, items)
+        moved = [pool.put(key, values) for pool, values in zip(self._pools, segments, strict=True)]
+        return any(moved)
 
     def _release(self, key: Hashable) -> None:
         if key is None:

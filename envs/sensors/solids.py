@@ -98,11 +98,12 @@ def paint_cylinder(
     heights = (body[3] - camera[HEIGHT_M], body[4] - camera[HEIGHT_M], z_top - camera[HEIGHT_M])
     for column in range(column_from, column_to):
         lateral = (column + 0.5 - camera[CX]) / camera[FX]
-        enter, leave, normal_forward, normal_right = enter_circle(-forward, -right, 1.0, lateral, radius)
+        enter, leave = enter_circle(-forward, -right, 1.0, lateral, radius)
         if leave <= max(enter, 0.0) or enter >= canvas.far[column]:
             continue
         level = 0
         if code >= 0:
+            normal_forward, normal_right = (enter - forward) / radius, (enter * lateral - right) / radius
             level = side_level(
                 pose[2] * normal_forward + pose[3] * normal_right, pose[3] * normal_forward - pose[2] * normal_right
             )
@@ -113,7 +114,7 @@ def paint_cylinder(
 
 @kernel
 def _slab(position: float, half: float) -> tuple[float, float, float, float]:
-    """One axis of a box: the sign of the face that looks at the camera and one over its distance, where a ray may enter.
+    """One axis of a box: the sign of the face that looks at the camera, by which rays enter, one over its distance.
 
     Then one over the distances of the faces by which a ray may leave: the other face twice, or both faces if the camera
     is between them, where the sign is 0.

@@ -170,7 +170,7 @@ def _without_hidden_by_mover(
     height: float,
     body: tuple[float, float, float],
 ) -> int:
-    enter, leave, _, _ = enter_circle(ray[0] - body[0], ray[1] - body[1], ray[2], ray[3], BODY_RADIUS_M)
+    enter, leave = enter_circle(ray[0] - body[0], ray[1] - body[1], ray[2], ray[3], BODY_RADIUS_M)
     enter, leave = max(enter, 0.0), min(leave, 1.0)
     if leave <= enter:
         return points

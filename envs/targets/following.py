@@ -97,15 +97,16 @@ def along_track(
 
     The track's clock slows down while the mover is behind, and turns round at both ends.
     """
-    lag = np.hypot(*_point_at(path, mover.clock, x, y))
-    mover.clock += mover.sense * min(max(2.0 - 2.0 * lag / _HOLD_M, 0.0), 1.0)
-    if mover.clock >= mover.count - 1:
-        mover.clock, mover.sense = float(mover.count - 1), -1.0
-    elif mover.clock <= 0.0:
-        mover.clock, mover.sense = 0.0, 1.0
-    due = min(max(mover.clock + mover.sense * _AHEAD_POINTS, 0.0), float(mover.count - 1))
+    last = float(mover.count - 1)
+    due = min(max(mover.clock + mover.sense * _AHEAD_POINTS, 0.0), last)
     to_x, to_y = _point_at(path, due, x, y)
     distance = np.hypot(to_x, to_y)
+    lag = np.hypot(*_point_at(path, mover.clock, x, y))
+    mover.clock += mover.sense * min(max(2.0 - 2.0 * lag / _HOLD_M, 0.0), 1.0)
+    if mover.clock >= last:
+        mover.clock, mover.sense = last, -1.0
+    elif mover.clock <= 0.0:
+        mover.clock, mover.sense = 0.0, 1.0
     if distance < 0.03:
         return yaw, 0.0
     return float(np.arctan2(to_y, to_x)), float(distance / (_AHEAD_POINTS * dt_s))

@@ -1,11 +1,13 @@
 """The engine: real contact, small penetration, planar motion, clean rebuilds, guarded clients."""
 
 import copy
+import gc
 import multiprocessing
 import os
 import pickle
 
 import numpy as np
+import psutil
 import pybullet
 import pytest
 
@@ -197,3 +199,23 @@ def test_a_window_needs_a_display(monkeypatch):
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(RenderError, match="rgb_array"):
         Physics(gui=True)
+
+
+@pytest.mark.parametrize("visuals", [False, True])
+def test_rebuilding_takes_no_memory(visuals):
+    """PyBullet keeps every list that it is given for a mesh."""
+    rng = np.random.default_rng(0)
+    layouts = [
+        layout_of(Prisms.boxes(rng.uniform(-10, 10, (40 + i, 2)), (0.3, 0.4), z=(0.0, 2.0), color=1)) for i in range(4)
+    ]
+    engine, process = Physics(visuals=visuals), psutil.Process()
+
+    def rebuild(times: int) -> int:
+        for number in range(times):
+            engine.build(layouts[number % len(layouts)], [TRACKER, TARGET])
+        gc.collect()
+        return process.memory_info().rss
+
+    before = rebuild(100)
+    assert rebuild(200) - before < 2 * 2**20
+    engine.close()

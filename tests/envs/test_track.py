@@ -181,7 +181,7 @@ def test_a_layout_seed_repeats_the_layout_and_an_episode_seed_the_episode():
 def test_the_target_may_be_as_fast_as_the_tracker():
     speeds = {}
     for ratio in (0.3, 0.7, 1.0):
-        environment = make(layout=OPEN, target_speed_ratio=ratio)
+        environment = make(layout=OPEN, target_speed_ratio=ratio, lost_after_steps=1000)
         environment.reset(seed=2)
         view = environment.unwrapped.privileged_view
         speeds[ratio] = max(

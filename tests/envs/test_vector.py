@@ -11,6 +11,8 @@ from gymnasium.vector import AutoresetMode
 
 import envs  # noqa: F401
 from envs.errors import WorkerError
+from envs.targets.replay import ReplayPolicy
+from envs.targets.tracks import ReplayTrack
 from envs.vector import TrackVectorEnv
 
 ARGUMENTS = {"layout": ["blocks", "mixed"], "episode_steps": 15, "noise": "realistic", "distractors": 1}
@@ -171,14 +173,15 @@ def test_more_workers_than_worlds_are_refused():
 
 
 def test_a_worker_that_raises_hands_over_traceback_world_and_seed():
-    vector = TrackVectorEnv(4, num_workers=2, layout="blocks", layout_size_m=12.0, start={"distance_m": (8.0, 8.0)})
-
-    def until_it_fails():
-        for seed in range(0, 4000, 4):
-            vector.reset(seed=seed)
-
-    with pytest.raises(WorkerError, match=r"(?s)worlds \d to \d.*world \d, seed .*LayoutError.*no place for a tracker"):
-        until_it_fails()
+    # a walk of 40 m fits into no arena of 12 m, which shows when an episode begins
+    track = ReplayTrack.from_array(np.stack([np.linspace(0.0, 40.0, 50), np.zeros(50)], axis=1), dt_s=1.0)
+    vector = TrackVectorEnv(
+        4, num_workers=2, layout="blocks", layout_size_m=12.0, target_policy=["goal", ReplayPolicy(track=track)]
+    )
+    with pytest.raises(
+        WorkerError, match=r"(?s)world 1, seed 6.*Traceback.*LayoutError.*replayed track"
+    ):
+        vector.reset(seed=5)
     vector.close()
 
 

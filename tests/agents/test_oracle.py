@@ -1,0 +1,218 @@
+"""The privileged planner in hand-drawn rooms, with bodies that move exactly as commanded."""
+
+import itertools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from scipy.ndimage import distance_transform_edt
+
+from agents.baselines import Oracle
+from agents.grids import clearance_at, sees
+from agents.rollouts import DT_S, STEPS, predicted
+
+CELL_M = 0.1
+REACH = np.array([4.0, 8.0]) * DT_S
+
+
+@dataclass
+class Room:
+    """A map drawn with one character per half metre: # tall, o low, everything else is floor."""
+
+    origin: np.ndarray
+    clearance: np.ndarray
+    opaque: np.ndarray
+
+
+class View(NamedTuple):
+    free_spaces: list
+    poses: np.ndarray
+    velocities: np.ndarray
+
+
+def room(drawing: str) -> Room:
+    rows = [line.strip() for line in drawing.strip().splitlines()][::-1]
+    cells = np.repeat(np.repeat(np.array([list(row) for row in rows]), 5, axis=0), 5, axis=1)
+    blocked = np.isin(cells, ["#", "o"])
+    clearance = np.clip(distance_transform_edt(~blocked) * CELL_M - CELL_M / 2, 0, 1).astype(np.float32)
+    return Room(np.zeros(2), clearance, (cells == "#").astype(np.uint8))
+
+
+def no_search(space, start, goal):
+    raise AssertionError("no path was needed")
+
+
+@dataclass
+class Trace:
+    distance: np.ndarray
+    bearing: np.ndarray
+    visible: np.ndarray
+    clearance: np.ndarray
+    tracker: np.ndarray
+
+
+def follow(space, tracker, targets, *, search=no_search) -> Trace:
+    """Let the planner follow a target along positions (T, 2)."""
+    oracle = Oracle(search)
+    oracle.reset(np.ones(1, dtype=bool))
+    pose, velocity, rows = np.array(tracker, dtype=float), np.zeros(2), []
+    moves = np.diff(targets, axis=0, append=targets[-1:])
+    for target, move in zip(targets, moves, strict=True):
+        heading = np.arctan2(move[1], move[0])
+        poses = np.array([[pose, [*target, heading]]])
+        velocities = np.array([[velocity, [np.hypot(*move) / DT_S, 0.0]]])
+        action = oracle.act(View([space], poses, velocities))[0]
+        assert np.abs(action).max() <= 1.0
+        command = action * [2.0 if action[0] >= 0 else 0.5, 2.0]
+        velocity = velocity + np.clip(command - velocity, -REACH, REACH)
+        middle = pose[2] + 0.5 * velocity[1] * DT_S
+        pose = pose + np.array([velocity[0] * np.cos(middle), velocity[0] * np.sin(middle), velocity[1]]) * DT_S
+        gap = target + move - pose[:2]
+        bearing = (np.arctan2(gap[1], gap[0]) - pose[2] + np.pi) % (2 * np.pi) - np.pi
+        visible = sees(space.opaque, space.origin, CELL_M, *pose[:2], *(target + move)) and abs(bearing) < np.pi / 4
+        free = clearance_at(space.clearance, space.origin, CELL_M, *pose[:2])
+        rows.append((np.hypot(*gap), bearing, visible, free, *pose[:2]))
+    table = np.array(rows)
+    return Trace(table[:, 0], table[:, 1], table[:, 2].astype(bool), table[:, 3], table[:, 4:])
+
+
+def reward(trace: Trace) -> np.ndarray:
+    return 1 - np.abs(trace.distance - 2.5) / 2.5 - np.abs(trace.bearing) / (np.pi / 4)
+
+
+def walk(*corners, speed_mps=1.2):
+    """Positions (T, 2) along straight pieces, one each 0.1 s."""
+    parts = []
+    for start, end in itertools.pairwise(corners):
+        steps = max(int(np.hypot(*np.subtract(end, start)) / (speed_mps * DT_S)), 1)
+        parts.append(np.linspace(start, end, steps, endpoint=False))
+    return np.concatenate(parts)
+
+
+OPEN = room("\n".join(["." * 60] * 60))
+
+
+def test_in_the_open_it_keeps_distance_and_bearing():
+    targets = walk((12, 15), (20, 15), (22, 20), (16, 25), (10, 22), (10, 14))
+    trace = follow(OPEN, (9.5, 15.0, 0.0), targets)
+    assert trace.visible.all()
+    assert reward(trace).mean() > 0.9
+
+
+def test_it_turns_to_a_target_behind_it_and_backs_off_from_one_that_is_close():
+    trace = follow(OPEN, (15, 15, np.pi), np.tile([16.2, 15.0], (60, 1)))
+    assert abs(trace.bearing[-1]) < 0.05
+    assert trace.distance[-1] == pytest.approx(2.5, abs=0.15)
+
+
+CORNER = room(
+    """
+    ####################
+    #..................#
+    #..................#
+    #..................#
+    #..................#
+    #########..........#
+    #########..........#
+    #########..........#
+    #########..........#
+    #########..........#
+    #########..........#
+    #########..........#
+    ####################
+    """
+)
+
+
+def test_around_a_corner_it_neither_loses_the_target_nor_touches():
+    # east along the upper corridor, then south around the inner corner
+    targets = walk((4.0, 5.0), (5.2, 4.8), (5.3, 1.0), speed_mps=1.3)
+    targets = np.concatenate([targets, np.tile(targets[-1], (20, 1))])
+    trace = follow(CORNER, (1.5, 5.0, 0.0), targets, search=lambda *_: np.array([[3.0, 5.2], [5.3, 5.2], [5.3, 1.0]]))
+    assert trace.clearance.min() > 0.25
+    assert trace.visible.mean() > 0.9
+    assert trace.visible[-1]
+
+
+def test_it_drives_to_a_target_that_is_hidden_from_the_start():
+    searches = []
+
+    def search(space, start, goal):
+        searches.append(goal)
+        return np.array([start, [5.4, 5.0], goal])
+
+    targets = np.tile([6.0, 1.0], (120, 1))
+    trace = follow(CORNER, (1.5, 5.0, np.pi), targets, search=search)
+    assert not trace.visible[0]
+    assert trace.visible[-1]
+    assert trace.distance[-1] == pytest.approx(2.5, abs=0.3)
+    assert trace.clearance.min() > 0.25
+    assert 1 <= len(searches) < 10  # anew only when needed
+
+
+LOW = room(
+    """
+    ####################
+    #..................#
+    #..................#
+    #..................#
+    #..................#
+    #........oo........#
+    #........oo........#
+    #........oo........#
+    #..................#
+    #..................#
+    #..................#
+    #..................#
+    ####################
+    """
+)
+
+
+def test_it_drives_around_what_blocks_the_way_but_not_the_sight():
+    targets = np.concatenate([walk((4.0, 2.7), (4.0, 1.2), (8.0, 1.2), (8.0, 2.7)), np.tile([8.0, 2.7], (60, 1))])
+    around = lambda space, start, goal: np.array([start, [4.0, 1.4], [5.8, 1.4], goal])  # noqa: E731
+    trace = follow(LOW, (1.5, 2.7, 0.0), targets, search=around)
+    assert trace.clearance.min() > 0.25
+    assert trace.visible.mean() > 0.95
+    assert trace.distance[-1] == pytest.approx(2.5, abs=0.3)
+
+
+def test_it_never_touches_even_when_it_starts_towards_a_wall():
+    trace = follow(CORNER, (8.9, 1.6, -np.pi / 2), np.tile([6.0, 4.0], (60, 1)), search=lambda *_: np.zeros((0, 2)))
+    assert trace.clearance.min() > 0.25
+    assert trace.visible[-1]
+
+
+def test_no_way_is_no_crash():
+    closed = room("##########\n#...##...#\n#...##...#\n#...##...#\n##########")
+    trace = follow(closed, (1.2, 1.2, 0.0), np.tile([3.7, 1.2], (30, 1)), search=lambda *_: np.zeros((0, 2)))
+    assert trace.clearance.min() > 0.25
+
+
+def test_worlds_of_a_batch_do_not_touch_each_other():
+    poses = np.array([[[5.0, 15, 0.3], [8.0, 16, 1.0]], [[9.0, 9, 2.0], [6.0, 10, 0.0]]])
+    velocities = np.array([[[1.0, 0.1], [1.2, 0.0]], [[0.0, 0.0], [0.5, 0.3]]])
+    both = Oracle(no_search)
+    both.reset(np.ones(2, dtype=bool))
+    actions = both.act(View([OPEN, OPEN], poses, velocities))
+    for world in range(2):
+        alone = Oracle(no_search)
+        alone.reset(np.ones(1, dtype=bool))
+        one = alone.act(View([OPEN], poses[world : world + 1], velocities[world : world + 1]))
+        np.testing.assert_array_equal(one[0], actions[world])
+
+
+def test_a_prediction_keeps_the_speed_and_stops_at_walls():
+    grid = (CORNER.clearance, CORNER.origin, CELL_M, 0.25)
+    straight = predicted(np.array([[2.0, 5.0, 0.0]]), np.array([[1.0, 0.0]]), *grid)
+    np.testing.assert_allclose(straight[0, :, 0], 2.0 + 0.1 * np.arange(STEPS + 1))
+    blocked = predicted(np.array([[1.5, 5.0, np.pi]]), np.array([[1.4, 0.0]]), *grid)
+    assert clearance_at(*grid[:3], *blocked[0, -1]) >= 0.25
+
+
+def test_another_number_of_worlds_than_reset_is_refused():
+    oracle = Oracle(no_search)
+    with pytest.raises(ValueError, match="1 worlds, reset was told of 0"):
+        oracle.act(View([OPEN], np.zeros((1, 2, 3)), np.zeros((1, 2, 2))))

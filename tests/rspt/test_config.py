@@ -1,0 +1,72 @@
+"""Recipes are found by name or path, and every mistake in one is told in one line."""
+
+import pytest
+from pydantic import Field
+
+from envs.settings import Settings
+from rspt.config import ConfigError, configs_folder, find_config, load_config
+from rspt.demo import DemoSettings
+
+
+class Recipe(Settings):
+    """A recipe of the tests."""
+
+    speed_mps: float = Field(1.0, gt=0.0, le=2.0)
+    """Speed in m/s."""
+
+
+def test_every_shipped_recipe_is_found_by_name():
+    names = [path.stem for path in configs_folder().glob("*.yaml")]
+    assert "demo" in names
+    for name in names:
+        assert find_config(name) == configs_folder() / f"{name}.yaml"
+
+
+def test_the_demo_recipe_fits_its_model():
+    settings = load_config(DemoSettings, "demo")
+    assert len(settings.layouts) == 3
+    assert settings.agents == ("pid", "oracle")
+
+
+def test_a_path_is_read(tmp_path):
+    path = tmp_path / "my recipe.yaml"
+    path.write_text("speed_mps: 1.5\n")
+    assert load_config(Recipe, str(path)).speed_mps == 1.5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("speed_mps: 3.0", r"speed_mps = 3\.0: Input should be less than or equal to 2"),
+        ("speed_mps: .nan", "speed_mps = nan"),
+        ("speed_mps: fast", "speed_mps = 'fast'"),
+        ("speed_mps:", "speed_mps = None"),
+        ("speed_mp: 1.0", "unknown key 'speed_mp'; did you mean 'speed_mps'. Allowed: speed_mps"),
+        ("speed_mps: 1.0\nspeed_mps: 1.1", "twice"),
+        ("- 1", "mapping"),
+        ("", "empty"),
+        ("a: [", "line"),
+        ("a: !!python/object/apply:os.system [ls]", "line"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(tmp_path, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(Recipe, str(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_recipe_is_told_with_the_nearest_name(tmp_path):
+    with pytest.raises(ConfigError, match="did you mean 'demo'"):
+        find_config("dmo")
+    with pytest.raises(ConfigError, match="no such file"):
+        find_config(str(tmp_path / "none.yaml"))
+
+
+def test_a_missing_key_is_named(tmp_path):
+    path = tmp_path / "short.yaml"
+    path.write_text("layouts: [blocks]\n")
+    with pytest.raises(ConfigError, match="'agents' is missing"):
+        load_config(DemoSettings, str(path))
