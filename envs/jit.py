@@ -3,17 +3,15 @@
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import event
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-_ANNOUNCE_AFTER_S = 1.0
 
 
 def kernel(function: Function) -> Function:
@@ -33,18 +31,27 @@ def kernel(function: Function) -> Function:
     return compiled  # type: ignore[no-any-return]
 
 
+class _Announcer(event.Listener):  # type: ignore[misc]
+    """Says once that a kernel is being compiled; kernels out of the cache do not reach it."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def on_start(self, event: Any) -> None:
+        if not self._said:
+            self._said = True
+            sys.stderr.write("rspt: compiling the Numba kernels (first start only, about 10 s) ...\n")
+            sys.stderr.flush()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+_ANNOUNCER = _Announcer()
+
+
 @contextmanager
 def announced_compilation() -> Iterator[None]:
-    """Say on stderr what the program waits for when the kernels inside are not in the cache yet."""
-
-    def announce() -> None:
-        sys.stderr.write("rspt: compiling the Numba kernels (first start only, about 10 s) ...\n")
-        sys.stderr.flush()
-
-    timer = threading.Timer(_ANNOUNCE_AFTER_S, announce)
-    timer.daemon = True
-    timer.start()
-    try:
+    """Say on stderr, once in a process, what the program waits for if a kernel inside is not in the cache yet."""
+    with event.install_listener("numba:compile", _ANNOUNCER):
         yield
-    finally:
-        timer.cancel()

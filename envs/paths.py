@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.heap import pop, push
 from envs.jit import kernel
 
 COMFORT_M = 0.6
@@ -101,38 +102,6 @@ def travel_weight(clearance_m: float) -> float:
 
 
 @kernel
-def _push(keys: NDArray[np.float64], cells: NDArray[np.int32], size: int, key: float, cell: int) -> None:
-    child = size
-    while child > 0:
-        parent = (child - 1) >> 1
-        if keys[parent] <= key:
-            break
-        keys[child], cells[child] = keys[parent], cells[parent]
-        child = parent
-    keys[child], cells[child] = key, cell
-
-
-@kernel
-def _pop(keys: NDArray[np.float64], cells: NDArray[np.int32], size: int) -> int:
-    """Take out the first cell of a heap of `size` entries."""
-    first = cells[0]
-    key, cell = keys[size - 1], cells[size - 1]
-    hole = 0
-    while True:
-        child = 2 * hole + 1
-        if child >= size - 1:
-            break
-        if child + 1 < size - 1 and keys[child + 1] < keys[child]:
-            child += 1
-        if keys[child] >= key:
-            break
-        keys[hole], cells[hole] = keys[child], cells[child]
-        hole = child
-    keys[hole], cells[hole] = key, cell
-    return int(first)
-
-
-@kernel
 def _octile(rows: int, columns: int) -> float:
     return max(abs(rows), abs(columns)) + (_SQRT2 - 1.0) * min(abs(rows), abs(columns))
 
@@ -178,10 +147,10 @@ def _search(
             return nowhere
     start, goal = row_from * columns + column_from, row_to * columns + column_to
     cost[start], stamp[start], parent[start] = 0.0, is_open, start
-    _push(keys, cells, 0, 0.0, start)
+    push(keys, cells, 0, 0.0, start)
     size = 1
     while size > 0:
-        cell = _pop(keys, cells, size)
+        cell = pop(keys, cells, size)
         size -= 1
         if stamp[cell] == is_open + 1:
             continue
@@ -209,7 +178,7 @@ def _search(
             if stamp[after] == is_open and cost[after] <= total:
                 continue
             cost[after], stamp[after], parent[after] = total, is_open, cell
-            _push(keys, cells, size, total + greed * _octile(row_to - to_row, column_to - to_column), after)
+            push(keys, cells, size, total + greed * _octile(row_to - to_row, column_to - to_column), after)
             size += 1
     return nowhere
 

@@ -14,16 +14,16 @@ from envs.layouts.layout import BODY_CLEARANCE_M, PALETTE, Layout, Prisms
 from envs.meshes import mesh_of
 
 CONTROL_DT_S = 0.1
-SUBSTEPS_FREE, SUBSTEPS_NEAR = 8, 32
-"""Physics steps per control step: 80 Hz in the open, 320 Hz where a body may touch something within the step.
+SUBSTEPS_MIN, SUBSTEPS_MAX = 8, 32
+"""Physics steps per control step: 80 Hz in the open, up to 320 Hz where a body may touch something."""
+SUBSTEP_MOTION_M = 0.00625
+"""How far a body may move towards what it may touch in one physics step.
 
-At 2 m/s a body moves 2.5 cm in a step of 80 Hz and sinks that far into an edge before the solver sees the contact.
+The solver sees a contact with an edge only once the body has sunk in: at 2 m/s and 80 Hz by 2.5 cm.
 """
 ID_NOTHING, ID_FLOOR, ID_CLUTTER = -1, 0, 16
 """Values of segmentation images: m is mover m, ID_CLUTTER + c is clutter of colour c."""
 
-_GROUND_GAP_M = 0.05
-_LOOK_AHEAD_M = 0.05  # the solver brakes bodies before they touch from this distance on
 _TOUCH_M = 0.002  # contact points further apart are the solver's look-ahead
 _CYLINDER_SIDES = 16
 _VISUAL_CYLINDER_SIDES = 48
@@ -33,7 +33,11 @@ _FLOOR_HALF_M = 150.0
 
 
 class MoverShape(NamedTuple):
-    """An upright cylinder that drives: radius and height in metres, mass in kilograms, palette colour."""
+    """An upright cylinder that drives: radius and height in metres, mass in kilograms, palette colour.
+
+    The engine has a capsule in its place, half as costly in contact: the upper half ball ends at the height, the lower
+    one lies below the floor, which no body collides with.
+    """
 
     radius_m: float
     height_m: float
@@ -83,7 +87,7 @@ class Physics:
         self._movers: list[int] = []
         self._heights: list[float] = []
         self._names: dict[int, int] = {}
-        self._substeps = SUBSTEPS_FREE
+        self._substeps = SUBSTEPS_MIN
         if gui:
             pybullet.configureDebugVisualizer(pybullet.COV_ENABLE_GUI, 0, physicsClientId=self._client)
 
@@ -109,8 +113,7 @@ class Physics:
         pybullet.resetSimulation(physicsClientId=client)
         pybullet.setPhysicsEngineParameter(
             fixedTimeStep=CONTROL_DT_S,
-            numSubSteps=SUBSTEPS_FREE,
-            contactBreakingThreshold=_LOOK_AHEAD_M,
+            numSubSteps=SUBSTEPS_MIN,
             deterministicOverlappingPairs=1,
             enableFileCaching=0,
             physicsClientId=client,
@@ -118,11 +121,11 @@ class Physics:
         pybullet.setGravity(0, 0, 0, physicsClientId=client)
         if self._gui:
             pybullet.configureDebugVisualizer(pybullet.COV_ENABLE_RENDERING, 0, physicsClientId=client)
-        self._substeps = SUBSTEPS_FREE
+        self._substeps = SUBSTEPS_MIN
         self._names = {-1: ID_NOTHING}
         self._add_clutter(layout.prisms)
         self._movers = [self._add_mover(number, shape) for number, shape in enumerate(movers)]
-        self._heights = [_GROUND_GAP_M + shape.height_m / 2 for shape in movers]
+        self._heights = [_middle(shape) for shape in movers]
         if self._visuals:
             self._add_scenery(layout.prisms)
         if self._gui:
@@ -138,19 +141,18 @@ class Physics:
             )
             pybullet.resetBaseVelocity(body, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), self._client)
 
-    def advance(self, twists: Sequence[Sequence[float]], *, near: bool) -> list[tuple[float, ...]]:
+    def advance(self, twists: Sequence[Sequence[float]], *, substeps: int) -> list[tuple[float, ...]]:
         """Drive every mover for one control step.
 
         Args:
             twists: for each mover velocity x, y in m/s (world) and turn rate in rad/s.
-            near: whether a body may touch anything within this step; the finer physics step is taken then.
+            substeps: physics steps to take, SUBSTEPS_MIN where no body can touch anything.
 
         Returns:
             For each mover position x, y, z in metres and orientation x, y, z, w.
         """
         self._check()
         client, reset_velocity = self._client, pybullet.resetBaseVelocity
-        substeps = SUBSTEPS_NEAR if near else SUBSTEPS_FREE
         if substeps != self._substeps:
             pybullet.setPhysicsEngineParameter(numSubSteps=substeps, physicsClientId=client)
             self._substeps = substeps
@@ -235,15 +237,27 @@ class Physics:
             pybullet.changeDynamics(body, -1, lateralFriction=0, restitution=0, physicsClientId=self._client)
 
     def _add_mover(self, number: int, shape: MoverShape) -> int:
-        client = self._client
+        client, middle = self._client, _middle(shape)
         collision = pybullet.createCollisionShape(
-            pybullet.GEOM_CYLINDER, radius=shape.radius_m, height=shape.height_m, physicsClientId=client
+            pybullet.GEOM_CAPSULE, radius=shape.radius_m, height=2 * middle, physicsClientId=client
         )
+        visual = -1
+        if self._visuals:
+            visual = pybullet.createVisualShape(
+                pybullet.GEOM_CYLINDER,
+                radius=shape.radius_m,
+                length=shape.height_m,
+                visualFramePosition=[0, 0, shape.height_m / 2 - middle],
+                rgbaColor=_rgba(shape.color),
+                specularColor=[0, 0, 0],
+                physicsClientId=client,
+            )
         body: int = pybullet.createMultiBody(
             shape.mass_kg,
             collision,
+            visual,
             # far apart and away from the clutter until `place`
-            basePosition=[1000.0 + 10.0 * number, 1000.0, _GROUND_GAP_M + shape.height_m / 2],
+            basePosition=[1000.0 + 10.0 * number, 1000.0, middle],
             physicsClientId=client,
         )
         pybullet.changeDynamics(
@@ -333,6 +347,11 @@ _VISUAL_TRIANGLES_MAX = 20_000
 
 def _subset(prisms: Prisms, which: NDArray[np.int64]) -> Prisms:
     return Prisms(*(getattr(prisms, name)[which] for name in ("kind", "center", "half", "yaw", "z", "color")))
+
+
+def _middle(shape: MoverShape) -> float:
+    """Height of a mover's middle: its capsule's cylinder stands on the floor and ends a radius below the top."""
+    return (shape.height_m - shape.radius_m) / 2
 
 
 def _rgba(color: int) -> list[float]:

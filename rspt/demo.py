@@ -135,7 +135,7 @@ def _play_all(
                     result = _play(env, agent, place.label, settings.steps, settings.seed, path, stop, bar.update)
                     results.append(result)
                     if bar.disable:
-                        print(_line(result), flush=True)  # noqa: T201
+                        print(_line(result), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _play(

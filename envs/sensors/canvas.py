@@ -123,8 +123,8 @@ def _paint_rows(
 ) -> None:
     """Paint what is nearer than what is there: the rows of a side at a depth, and of a face at a drop below the camera.
 
-    Every row is visited without a branch, which the compiler turns into a few vector instructions; loops over just the
-    rows in question took three times as long.
+    Every row is visited without a branch, which compiles to vector instructions; loops over just the rows in question
+    are slower, because their lengths cannot be predicted.
     """
     depth, surface = canvas.depth, canvas.surface
     side_from, side_to, side_depth = side

@@ -143,7 +143,7 @@ def smoothed(track: ReplayTrack, *, dt_s: float, speed_max_mps: float = np.inf) 
     times = np.arange(len(track.positions)) * track.dt_s
     count = int(np.ceil(times[-1] / dt_s)) + 1
     points = _interpolated(track.positions, np.arange(count, dtype=np.float64) * (dt_s / track.dt_s))
-    points = gaussian_filter1d(points, _SMOOTHING_S / dt_s, axis=0, mode="nearest")
+    points[:] = gaussian_filter1d(points, _SMOOTHING_S / dt_s, axis=0, mode="nearest")
     fastest = float(np.hypot(*np.diff(points, axis=0).T).max()) / dt_s
     slower = fastest / speed_max_mps
     if slower <= 1.0:

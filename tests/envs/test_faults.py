@@ -57,7 +57,7 @@ def test_a_blow_up_truncates_with_finite_numbers_and_the_next_episode_is_clean(e
 
 def test_a_leap_is_too_fast(environment):
     poses = environment.privileged_view().poses[0]
-    put(environment, 0, (*(poses[0, :2] + [1.5, 0.0]), 0.65))
+    put(environment, 0, (*(poses[0, :2] + [1.5, 0.0]), 0.475))
     *_, truncated, info = environment.step(STAY)
     assert truncated
     assert FAULTS[info["fault"]] == "too fast"

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -275,6 +277,21 @@ def test_renders_only_the_worlds_asked_for_and_in_any_order():
     np.testing.assert_array_equal(part[[1, 3]], depth[[1, 3]])
     assert (part[[0, 2]] == -1).all()
     assert (part_mask[[0, 2]] == 9).all()
+
+
+def test_threads_that_share_the_worlds_draw_the_same():
+    rng, count = np.random.default_rng(6), 32
+    scene, shape = Scene(count), (count, HEIGHT, WIDTH)
+    for world in range(count):
+        scene.set_world(world, Layout("r", (-10.0, -10.0, 10.0, 10.0), random_prisms(rng, 60, 9.0)))
+    camera = RaycastCamera(count, 2, scene, camera_rows(CameraSettings(), count), HEIGHT, WIDTH)
+    poses = rng.uniform(-5, 5, (count, 2, 3))
+    alone, shared = ((np.zeros(shape, np.float32), np.zeros(shape, np.uint8)) for _ in range(2))
+    camera.render(np.arange(count), poses, *alone)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda worlds: camera.render(worlds, poses, *shared), np.array_split(np.arange(count), 8)))
+    np.testing.assert_array_equal(shared[0], alone[0])
+    np.testing.assert_array_equal(shared[1], alone[1])
 
 
 def test_poses_that_are_not_finite_do_no_harm():

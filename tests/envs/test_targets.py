@@ -381,6 +381,18 @@ class TestReplay:
         assert ends[1][len(points) - 10 : len(points) + 40].any()
         assert ends[0][int(1.6 * len(points)) :].any()
 
+    def test_the_track_waits_for_a_mover_that_is_held(self):
+        policy = ReplayPolicy(track=loop_track(), placement="world")
+        points = smoothed(policy.track, dt_s=DT_S)
+        rig = Rig(space_named("empty"), [policy], [[[-1e3, -1e3, 0.0], policy.start_pose()]], [0])
+        for step in range(120):
+            held = rig.poses.copy()
+            rig.step()
+            if step < 60:
+                rig.poses, rig.velocities = held, np.zeros_like(rig.velocities)
+            rig.poses[:, 0, :2] = -1e3
+            assert np.hypot(*(points - rig.poses[0, 1, :2]).T).min() < 0.3
+
     def test_a_fast_track_takes_longer(self):
         track = loop_track(speed_mps=4.0)
         points = smoothed(track, dt_s=DT_S, speed_max_mps=1.0)

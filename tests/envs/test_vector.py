@@ -178,9 +178,7 @@ def test_a_worker_that_raises_hands_over_traceback_world_and_seed():
     vector = TrackVectorEnv(
         4, num_workers=2, layout="blocks", layout_size_m=12.0, target_policy=["goal", ReplayPolicy(track=track)]
     )
-    with pytest.raises(
-        WorkerError, match=r"(?s)world 1, seed 6.*Traceback.*LayoutError.*replayed track"
-    ):
+    with pytest.raises(WorkerError, match=r"(?s)world 1, seed 6.*Traceback.*LayoutError.*replayed track"):
         vector.reset(seed=5)
     vector.close()
 
