@@ -95,21 +95,24 @@ class Stepper:
         return count / (time.perf_counter() - start)
 
 
+def follow(info: dict[str, np.ndarray]) -> np.ndarray:
+    """Actions (W, 2) that keep the true target ahead at 2.5 m: episodes as long as a decent tracker's."""
+    forward = 0.8 * (info["distance_m"] - 2.5)
+    return np.clip(np.stack([forward, 1.5 * info["bearing_rad"]], axis=-1), -1.0, 1.0).astype(np.float32)
+
+
 class Batched(Stepper):
-    """The vectorised environment with a tracker that wanders about at random."""
+    """The vectorised environment with a tracker that follows."""
 
     def __init__(self, worlds: int, **arguments: object) -> None:
         self.environment = TrackVectorEnv(worlds, layout=LAYOUT, **arguments)  # type: ignore[arg-type]
         self.steps_per_call = worlds
-        self.environment.reset(seed=0)
-        self.actions = np.random.default_rng(0).uniform(-0.3, 1.0, (64, worlds, 2)).astype(np.float32)
-        self.count = 0
+        _, self.info = self.environment.reset(seed=0)
         for _ in range(10):
             self.call()
 
     def call(self) -> None:
-        self.environment.step(self.actions[self.count % 64])
-        self.count += 1
+        *_, self.info = self.environment.step(follow(self.info))
 
     def close(self) -> None:
         self.environment.close()
@@ -120,16 +123,13 @@ class Single(Stepper):
 
     def __init__(self) -> None:
         self.environment = gymnasium.make("RSPT/Track-v0", layout=LAYOUT)
-        self.environment.reset(seed=0)
-        self.actions = np.random.default_rng(0).uniform(-0.3, 1.0, (64, 2)).astype(np.float32)
-        self.count = 0
+        _, self.info = self.environment.reset(seed=0)
         self.call()
 
     def call(self) -> None:
-        *_, terminated, truncated, _ = self.environment.step(self.actions[self.count % 64])
-        self.count += 1
+        *_, terminated, truncated, self.info = self.environment.step(follow(self.info))
         if terminated or truncated:
-            self.environment.reset()
+            _, self.info = self.environment.reset()
 
     def close(self) -> None:
         self.environment.close()

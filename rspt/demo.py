@@ -119,7 +119,7 @@ def _play_all(
     total = settings.first_steps + len(places) * len(settings.agents) * settings.steps
     bar = tqdm(total=total, unit="step", disable=None, leave=False)
     with closing(bar):
-        first = "oracle" if "oracle" in settings.agents else settings.agents[0]
+        first = settings.agents[0]
         for number, place in enumerate(places):
             env = gymnasium.make("RSPT/Track-v0", layout=place.source, render_mode="rgb_array")
             with closing(env):
@@ -195,9 +195,11 @@ def show(results: Sequence[Result]) -> None:
         for row in rows:
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())  # noqa: T201
         return
-    table = Table(title="One episode each, the same target for every tracker")
+    table = Table(
+        title="One episode each, the same target for every tracker", caption=f"videos in {results[0].video.parent}"
+    )
     for index, name in enumerate(_COLUMNS):
-        table.add_column(name, justify="right" if 2 <= index <= 6 else "left", no_wrap=index != 7, overflow="fold")
+        table.add_column(name, justify="right" if 2 <= index <= 6 else "left", overflow="fold")
     for result in results:
-        table.add_row(*result.cells())
+        table.add_row(*result.cells()[:-1], result.video.name)
     Console().print(table)

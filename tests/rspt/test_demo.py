@@ -35,16 +35,16 @@ def test_it_makes_a_first_video_one_of_each_run_and_a_table(tmp_path):
     )
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert f"first video: {out / 'first_blocks_oracle.mp4'}" in lines
+    assert f"first video: {out / 'first_blocks_pid.mp4'}" in lines
     table = lines[-3:]
     assert table[0].split()[:2] == ["layout", "tracker"]
     assert [line.split()[:2] for line in table[1:]] == [["blocks", "pid"], ["blocks", "oracle"]]
     assert sorted(path.name for path in out.iterdir()) == [
         "blocks_oracle.mp4",
         "blocks_pid.mp4",
-        "first_blocks_oracle.mp4",
+        "first_blocks_pid.mp4",
     ]
-    assert length_of(out / "first_blocks_oracle.mp4") == 6
+    assert length_of(out / "first_blocks_pid.mp4") == 6
     assert length_of(out / "blocks_pid.mp4") == 13
 
 

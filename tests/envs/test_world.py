@@ -1,0 +1,109 @@
+"""When the physics takes finer steps, and that the truth measured from it is the truth."""
+
+import numpy as np
+import pytest
+
+from envs.batch import WorldBatch
+from envs.layouts.free_space import free_space
+from envs.layouts.layout import Layout, Prisms
+from envs.world import _approach_speed
+from envs.world_settings import world_settings
+
+WALL = Layout("wall", (0.0, 0.0, 20.0, 10.0), Prisms.boxes([[10.0, 5.0]], (0.1, 4.0), z=(0.0, 2.5)))
+SPACE = free_space(WALL)
+STILL = (0.0, 0.0, 0.0)
+
+
+def speed(poses, twists) -> float:
+    return _approach_speed(SPACE.clearance, SPACE.origin, np.array(poses, dtype=float), np.array(twists, dtype=float))
+
+
+def test_in_the_open_nothing_is_near():
+    assert speed([(5.0, 5.0, 0.0), (5.0, 8.0, 0.0)], [(2.0, 0.0, 1.0), (0.0, 1.4, 0.0)]) == 0.0
+
+
+@pytest.mark.parametrize(("gap", "fast", "expected"), [(0.15, 2.0, 2.0), (0.15, 0.1, 0.1), (0.9, 2.0, 0.0)])
+def test_a_wall_within_reach_counts_with_the_speed_of_the_body(gap, fast, expected):
+    x = 9.9 - 0.25 - gap
+    assert speed([(x, 5.0, 0.0), (3.0, 5.0, 0.0)], [(fast, 0.0, 0.0), STILL]) == pytest.approx(expected)
+
+
+def test_bodies_count_with_the_speed_at_which_they_close_in():
+    poses = [(5.0, 5.0, 0.0), (5.7, 5.0, 0.0)]
+    assert speed(poses, [(2.0, 0.0, 0.0), (-1.4, 0.0, 0.0)]) == pytest.approx(3.4)
+    assert speed(poses, [(1.0, 0.0, 0.0), (1.0, 0.0, 0.0)]) == 0.0
+    assert speed([(5.0, 5.0, 0.0), (7.0, 5.0, 0.0)], [(2.0, 0.0, 0.0), (-1.4, 0.0, 0.0)]) == 0.0
+
+
+@pytest.mark.parametrize("place", [(-3.0, 5.0, 0.0), (np.nan, 5.0, 0.0)])
+def test_what_is_lost_counts_as_near(place):
+    assert speed([place, (3.0, 5.0, 0.0)], [(1.0, 0.0, 0.0), STILL]) > 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_body_ever_sinks_into_clutter(seed):
+    """Wild driving in crowded worlds: the finer steps are taken in time."""
+    rng = np.random.default_rng(seed)
+    settings = world_settings(
+        layout=["mixed", "rooms"], target_policy="external", target_speed_ratio=1.0, lost_after_steps=500
+    )
+    batch = WorldBatch(settings, 4, autoreset="disabled")
+    batch.reset([4 * seed + world for world in range(4)])
+    heading = rng.uniform(-0.3, 0.3, (2, 4))
+    for step in range(150):
+        if step % 15 == 0:
+            heading = rng.uniform(-1, 1, (2, 4))
+        actions = [np.stack([np.ones(4), turn], axis=1) for turn in heading]
+        out = batch.step(*actions)
+        for world, episode in enumerate(batch.episodes):
+            prisms = episode.place.layout.prisms
+            for pose in out.status.poses[world]:
+                assert _distance(prisms, pose[:2]) > 0.25 - 0.01
+        gap = np.hypot(*(out.status.poses[:, 0] - out.status.poses[:, 1])[:, :2].T)
+        assert (gap > 0.5 - 0.01).all()
+        assert (out.status.fault == 0).all()
+    batch.close()
+
+
+def _distance(prisms: Prisms, point: np.ndarray) -> float:
+    blocks = prisms.z[:, 0] < 1.9
+    offset = point - prisms.center
+    cos, sin = np.cos(prisms.yaw), np.sin(prisms.yaw)
+    local = np.stack([cos * offset[:, 0] + sin * offset[:, 1], cos * offset[:, 1] - sin * offset[:, 0]], axis=1)
+    outside = np.maximum(np.abs(local) - prisms.half, 0.0)
+    to_box = np.hypot(*outside.T)
+    to_cylinder = np.hypot(*offset.T) - prisms.half[:, 0]
+    return float(np.where(prisms.kind == 0, to_box, to_cylinder)[blocks].min())
+
+
+def test_status_of_placed_bodies_on_paper():
+    open_floor = Layout("open", (0.0, 0.0, 20.0, 20.0), Prisms.boxes([[8.0, 10.0]], (0.2, 3.0), z=(0.0, 2.5)))
+    batch = WorldBatch(world_settings(layout=open_floor), 1)
+    batch.reset([0])
+    status, which = batch.out.status, np.array([0])
+    for poses, distance, bearing, visible in (
+        ([(3.0, 10.0, 0.0), (5.0, 12.0, 0.0)], np.sqrt(8.0), np.pi / 4, None),
+        ([(3.0, 10.0, np.pi), (5.0, 10.0, 0.0)], 2.0, np.pi, False),
+        ([(3.0, 10.0, np.pi / 2), (5.0, 10.0, 0.0)], 2.0, -np.pi / 2, False),
+        ([(6.0, 10.0, 0.0), (10.0, 10.0, 0.0)], 4.0, 0.0, False),  # behind the wall
+        ([(10.0, 10.0, 0.0), (14.0, 10.0, 0.0)], 4.0, 0.0, True),
+        ([(9.0, 16.0, 0.0), (18.0, 16.0, 0.0)], 9.0, 0.0, False),  # out of range
+    ):
+        status.poses[0] = poses
+        status.relate(which)
+        status.see(which, batch.senses.visible_share(which, status.poses))
+        assert status.distance_m[0] == pytest.approx(distance)
+        assert abs(status.bearing_rad[0]) == pytest.approx(abs(bearing))
+        if visible is not None:
+            assert bool(status.visible[0]) is visible
+    batch.close()
+
+
+def test_the_target_half_behind_a_wall_is_half_visible():
+    wall = Layout("half", (0.0, 0.0, 20.0, 20.0), Prisms.boxes([[6.0, 11.5]], (0.1, 1.5), z=(0.0, 2.5)))
+    batch = WorldBatch(world_settings(layout=wall), 1)
+    batch.reset([0])
+    status, which = batch.out.status, np.array([0])
+    status.poses[0] = [(4.0, 10.0, 0.0), (6.6, 10.0, 0.0)]
+    assert batch.senses.visible_share(which, status.poses)[0] == pytest.approx(0.5, abs=0.11)
+    batch.close()
