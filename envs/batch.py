@@ -8,6 +8,7 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from numpy.typing import NDArray
 
 from envs.actions import checked_actions
+from envs.approach import OUT_OF_REACH, needed_substeps
 from envs.arrays import StepArrays, allocate, assembled, step_fields
 from envs.drives import Drives
 from envs.episode import Episode, draw_episode
@@ -217,15 +218,26 @@ class WorldBatch:
     def _move(self, active: NDArray[np.int64]) -> None:
         """Drive the bodies; what happened to them goes into the status, broken physics as a fault."""
         status = self.out.status
-        twists = self._drives.twists(status.poses, status.velocities)
-        states = np.empty((len(active), self.settings.num_movers, 7))
-        for row, world in enumerate(active.tolist()):
+        touched = np.zeros((self.num_worlds, 4), dtype=np.bool_)
+        twists, grids = self._drives.twists(status.poses, status.velocities), self._movers.grids
+        substeps = needed_substeps(active, grids.clearance, grids.shape, grids.origin, status.poses, twists).tolist()
+        rows, moved = twists.tolist(), []
+        for world, steps in zip(active.tolist(), substeps, strict=True):
             self.current_world = self.first_world + world
-            states[row], (tracker, target) = self._worlds[world].advance(status.poses[world], twists[world])
-            status.contact[world] = tracker.clutter
-            status.contact_target[world] = 1 in tracker.movers
-            status.contact_distractor[world] = any(mover > 1 for mover in tracker.movers)
-            status.target_contact[world] = target.clutter or any(mover > 1 for mover in target.movers)
+            body_states, tracker, target = self._worlds[world].advance(rows[world], steps)
+            moved.append(body_states)
+            if steps == OUT_OF_REACH:
+                continue
+            touched[world] = (
+                tracker.clutter,
+                1 in tracker.movers,
+                any(mover > 1 for mover in tracker.movers),
+                target.clutter or any(mover > 1 for mover in target.movers),
+            )
+        states = np.array(moved).reshape(len(active), self.settings.num_movers, 7)
+        contacts = (status.contact, status.contact_target, status.contact_distractor, status.target_contact)
+        for values, flags in zip(contacts, touched.T, strict=True):
+            values[active] = flags[active]
         poses = np.concatenate([states[..., :2], 2.0 * np.arctan2(states[..., 5:6], states[..., 6:7])], axis=-1)
         velocities = measured_velocities(status.poses[active], poses, dt_s=CONTROL_DT_S)
         fault = fault_codes(states, velocities, self._bounds[active])

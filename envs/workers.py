@@ -183,6 +183,9 @@ def _serve(
     """The life of a worker: build its worlds, then answer until the parent closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     os.environ["OMP_NUM_THREADS"] = "1"
+    if hasattr(os, "SCHED_BATCH"):  # a worker that wakes up must not push the parent aside, who has others to wake
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     cv2.setNumThreads(0)
     memories = [SharedMemory(name=name) for name in names]
     fields = step_fields(settings, final=autoreset == "same_step")

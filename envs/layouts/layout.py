@@ -126,13 +126,15 @@ class Layout:
             if not np.isfinite(values).all():
                 raise LayoutError(f"layout {self.name!r}: {label} holds a number that is not finite")
         if not (bounds[2] > bounds[0] and bounds[3] > bounds[1]):
-            raise LayoutError(f"layout {self.name!r}: bounds {self.bounds} enclose no area (x_min, y_min, x_max, y_max)")
+            raise LayoutError(
+                f"layout {self.name!r}: bounds {self.bounds} enclose no area (x_min, y_min, x_max, y_max)"
+            )
         if len(prisms) and not ((prisms.half > 0).all() and (prisms.z[:, 1] > prisms.z[:, 0]).all()):
             raise LayoutError(f"layout {self.name!r}: half lengths and heights of prisms must be positive")
 
     @cached_property
     def hash(self) -> str:
-        """Sixteen hexadecimal digits of the content (geometry to 1 µm, not name or colours), the same on any machine."""
+        """Sixteen hexadecimal digits of the geometry to 1 µm, without name and colours, the same on any machine."""
         digest = hashlib.blake2b(digest_size=8)
         digest.update(np.round(np.asarray(self.bounds) * 1e6).astype("<i8").tobytes())
         digest.update(self.prisms.kind.astype("<i1").tobytes())

@@ -22,6 +22,7 @@ class ScriptedMovers:
     What a world's movers do depends on that world alone: on its layout, poses and generator.
 
     Attributes:
+        grids: clearance and opacity of every world.
         deadlocked_steps: (W, M - 1) steps since the reset in which another mover kept this one from moving.
     """
 
@@ -31,7 +32,7 @@ class ScriptedMovers:
         self._dt_s = dt_s
         self._state = np.zeros(shape, dtype=MOVER)
         self._paths = np.zeros((*shape, MAX_WAYPOINTS, 2))
-        self._grids = GridPool(num_worlds)
+        self.grids = GridPool(num_worlds)
         self._policies: list[list[Policy | None]] = [[None] * (num_movers - 1) for _ in range(num_worlds)]
         self._spaces: list[FreeSpace | None] = [None] * num_worlds
         self._generators: list[np.random.Generator | None] = [None] * num_worlds
@@ -72,7 +73,7 @@ class ScriptedMovers:
             )
         self._spaces[world], self._generators[world] = free_space, rng
         self._policies[world] = list(policies)
-        self._grids.put(world, free_space.clearance, free_space.opaque, free_space.origin)
+        self.grids.put(world, free_space.clearance, free_space.opaque, free_space.origin)
         if free_space.region.size > len(self._workspace.cost):
             self._workspace = PathWorkspace.sized(free_space.region.size, max_expanded=MAX_EXPANDED)
         self._state[world] = np.zeros((), dtype=MOVER)
@@ -94,7 +95,7 @@ class ScriptedMovers:
         for world, index in np.argwhere((self._state["event"] != NO_EVENT) & active[:, None]):
             self._plan(int(world), int(index), poses[world])
         actions = np.zeros((*self._state.shape, 2))
-        grids = self._grids
+        grids = self.grids
         step_movers(
             self._state,
             self._paths,

@@ -3,41 +3,59 @@
 import numpy as np
 import pytest
 
+from envs.approach import OUT_OF_REACH, needed_substeps
 from envs.batch import WorldBatch
 from envs.layouts.free_space import free_space
 from envs.layouts.layout import Layout, Prisms
-from envs.world import _approach_speed
 from envs.world_settings import world_settings
 
 WALL = Layout("wall", (0.0, 0.0, 20.0, 10.0), Prisms.boxes([[10.0, 5.0]], (0.1, 4.0), z=(0.0, 2.5)))
-SPACE = free_space(WALL)
 STILL = (0.0, 0.0, 0.0)
 
 
-def speed(poses, twists) -> float:
-    return _approach_speed(SPACE.clearance, SPACE.origin, np.array(poses, dtype=float), np.array(twists, dtype=float))
+def substeps(poses, twists) -> int:
+    space = free_space(WALL)
+    centimetres = (np.minimum(space.clearance * 100, 255)).astype(np.uint8).reshape(1, -1)
+    poses, twists = np.array([poses], dtype=float), np.array([twists], dtype=float)
+    shape = np.array([space.clearance.shape])
+    return int(needed_substeps(np.array([0]), centimetres, shape, space.origin[None], poses, twists)[0])
 
 
-def test_in_the_open_nothing_is_near():
-    assert speed([(5.0, 5.0, 0.0), (5.0, 8.0, 0.0)], [(2.0, 0.0, 1.0), (0.0, 1.4, 0.0)]) == 0.0
+def test_in_the_open_nothing_is_within_reach():
+    assert substeps([(5.0, 5.0, 0.0), (5.0, 8.0, 0.0)], [(2.0, 0.0, 1.0), (0.0, 1.4, 0.0)]) == OUT_OF_REACH
 
 
-@pytest.mark.parametrize(("gap", "fast", "expected"), [(0.15, 2.0, 2.0), (0.15, 0.1, 0.1), (0.9, 2.0, 0.0)])
-def test_a_wall_within_reach_counts_with_the_speed_of_the_body(gap, fast, expected):
+@pytest.mark.parametrize(
+    ("gap", "speed", "expected"),
+    [
+        (0.15, 2.0, 32),  # 2 m/s for 0.1 s in steps of 6.25 mm
+        (0.15, 1.0, 16),
+        (0.05, 0.1, 8),  # never coarser than 80 Hz
+        (0.05, 0.0, 8),
+        (0.45, 2.0, OUT_OF_REACH),
+        (0.15, -2.0, 32),  # so close, the direction does not count
+        (0.3, -2.0, OUT_OF_REACH),
+    ],
+)
+def test_the_faster_towards_a_wall_the_finer(gap, speed, expected):
     x = 9.9 - 0.25 - gap
-    assert speed([(x, 5.0, 0.0), (3.0, 5.0, 0.0)], [(fast, 0.0, 0.0), STILL]) == pytest.approx(expected)
+    assert substeps([(x, 5.05, 0.0), (3.0, 5.0, 0.0)], [(speed, 0.0, 0.0), STILL]) == expected
 
 
 def test_bodies_count_with_the_speed_at_which_they_close_in():
     poses = [(5.0, 5.0, 0.0), (5.7, 5.0, 0.0)]
-    assert speed(poses, [(2.0, 0.0, 0.0), (-1.4, 0.0, 0.0)]) == pytest.approx(3.4)
-    assert speed(poses, [(1.0, 0.0, 0.0), (1.0, 0.0, 0.0)]) == 0.0
-    assert speed([(5.0, 5.0, 0.0), (7.0, 5.0, 0.0)], [(2.0, 0.0, 0.0), (-1.4, 0.0, 0.0)]) == 0.0
+    assert substeps(poses, [(1.0, 0.0, 0.0), (-0.6, 0.0, 0.0)]) == OUT_OF_REACH  # 0.54 m is left at the end
+    assert substeps(poses, [(1.2, 0.0, 0.0), (-0.8, 0.0, 0.0)]) == 32
+    assert substeps(poses, [(2.0, 0.0, 0.0), (-1.4, 0.0, 0.0)]) == 32  # no more than 320 Hz
+    assert substeps(poses, [(1.0, 0.0, 0.0), (1.0, 0.0, 0.0)]) == OUT_OF_REACH
+    assert substeps(poses, [(-2.0, 0.0, 0.0), (1.4, 0.0, 0.0)]) == OUT_OF_REACH
+    assert substeps([(5.0, 5.0, 0.0), (5.51, 5.0, 0.0)], [STILL, STILL]) == 8
 
 
-@pytest.mark.parametrize("place", [(-3.0, 5.0, 0.0), (np.nan, 5.0, 0.0)])
+@pytest.mark.parametrize("place", [(-3.0, 5.0, 0.0), (np.nan, 5.0, 0.0), (5.0, 99.0, 0.0)])
 def test_what_is_lost_counts_as_near(place):
-    assert speed([place, (3.0, 5.0, 0.0)], [(1.0, 0.0, 0.0), STILL]) > 0
+    assert substeps([place, (3.0, 5.0, 0.0)], [(1.0, 0.0, 0.0), STILL]) >= 8
+    assert substeps([(5.0, 5.0, 0.0), (3.0, 5.0, 0.0)], [(np.nan, 0.0, 0.0), STILL]) >= 8
 
 
 @pytest.mark.parametrize("seed", range(4))
