@@ -22,6 +22,7 @@ from envs.robots import measured_velocities
 from envs.seeds import episode_seed, fresh_seed
 from envs.senses import Senses
 from envs.targets.movers import ScriptedMovers
+from envs.warmup import warm_up
 from envs.world import World
 from envs.world_settings import WorldSettings
 
@@ -139,6 +140,7 @@ class WorldBatch:
         self._check_open()
         chosen = np.arange(self.num_worlds) if which is None else np.flatnonzero(which)
         with announced_compilation():
+            warm_up()
             for world in chosen.tolist():
                 self._begin(world, None if seeds is None else seeds[world], layout_seed)
             self._settle(chosen)
