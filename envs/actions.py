@@ -63,3 +63,18 @@ def checked_choices(choices: Any, *, num_worlds: int, player: str) -> NDArray[np
         )
     actions: NDArray[np.float64] = DISCRETE7[values]
     return actions
+
+
+def checked_action(action: Any, *, discrete: bool, player: str) -> NDArray[Any]:
+    """The action (2,) of one world; whether its numbers are in range is checked with those of the batch.
+
+    Raises:
+        ValueError: naming the player, the value and what is allowed.
+    """
+    if discrete:
+        chosen: NDArray[Any] = checked_choices(np.asarray(action)[None], num_worlds=1, player=player)[0]
+        return chosen
+    values = np.asarray(action)
+    if values.shape != (2,):
+        raise ValueError(f"{player}: an action must have the shape (2,), got {values.shape}")
+    return values

@@ -9,17 +9,16 @@ from numpy.typing import NDArray
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import parallel_to_aec, wrappers
 
-from envs.actions import checked_choices
-from envs.arrays import Array
-from envs.batch import PrivilegedView, WorldBatch
-from envs.seeds import checked_seed, layout_seed_of
+from envs.actions import checked_action
+from envs.batch import PrivilegedView
+from envs.one_world import Observation, OneWorld
 from envs.spaces import ActionKind, action_space, target_observation_space, tracker_observation_space
 from envs.target_view import target_observations
-from envs.view import RENDER_MODES, View, checked_render_mode, usable_render_modes
+from envs.view import RENDER_MODES, usable_render_modes
 from envs.world_settings import world_settings
 
 AGENTS = ("tracker", "target")
-Observations = dict[str, dict[str, Array]]
+Observations = dict[str, Observation]
 PerAgent = dict[str, Any]
 
 
@@ -53,7 +52,7 @@ class DuelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
         **arguments: Any,
     ) -> None:
         EzPickle.__init__(self, render_mode=render_mode, action=action, max_cycles=max_cycles, **arguments)
-        self.render_mode = checked_render_mode(render_mode)
+        self.render_mode = render_mode
         self.metadata = {**self.metadata, "render_modes": usable_render_modes()}  # type: ignore[misc]
         if max_cycles is not None:
             arguments["episode_steps"] = max_cycles
@@ -65,9 +64,8 @@ class DuelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
             "target": (target_observation_space(), action_space(action)),
         }
         self._discrete = action == "discrete7"
-        self._batch = WorldBatch(self.settings, 1, autoreset="disabled", gui=render_mode == "human")
-        self._last_action = np.zeros((1, 2))
-        self._view: View | None = None
+        self._world = OneWorld(self.settings, render_mode=render_mode)
+        self._last_action = np.zeros(2)
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """The observation space of a player, the same object at each call."""
@@ -81,11 +79,9 @@ class DuelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, dict[str, dict[str, Any]]]:
         """Begin an episode; `options={"layout_seed": ...}` repeats a layout."""
-        self._batch.reset([None if seed is None else checked_seed(seed)], layout_seed=layout_seed_of(options))
+        self._world.reset(seed=seed, options=options)
         self.agents = list(AGENTS)
         self._last_action[:] = 0.0
-        if self._view is not None:
-            self._view.begin()
         return self._observations(), self._infos()
 
     def step(self, actions: PerAgent) -> tuple[Observations, PerAgent, PerAgent, PerAgent, PerAgent]:
@@ -100,11 +96,9 @@ class DuelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
         """
         if set(actions) != set(AGENTS):
             raise ValueError(f"step() needs one action for each of {list(AGENTS)}, got {sorted(actions)}")
-        chosen = {agent: self._chosen(agent, actions[agent]) for agent in AGENTS}
-        out = self._batch.step(chosen["tracker"], chosen["target"])
+        chosen = {agent: checked_action(actions[agent], discrete=self._discrete, player=agent) for agent in AGENTS}
+        out = self._world.step(chosen["tracker"], chosen["target"])
         self._last_action = np.asarray(chosen["tracker"], dtype=np.float64)
-        if self._view is not None:
-            self._view.follow()
         observations, infos = self._observations(), self._infos()
         if out.done[0]:
             self.agents = []
@@ -118,36 +112,22 @@ class DuelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
 
     def render(self) -> NDArray[np.uint8] | None:
         """The robot's view beside the scene from above, (H, W, 3); None where the window shows it or no mode is set."""
-        if self.render_mode != "rgb_array":
-            return None
-        if self._view is None:
-            self._view = View(self._batch)
-        return self._view.picture(0)
+        return self._world.render()
 
     def privileged_view(self) -> PrivilegedView:
         """The truth, for teachers and debugging."""
-        return self._batch.privileged_view()
+        return self._world.privileged_view()
 
     def close(self) -> None:
         """Free the physics client; a second call does nothing."""
-        self._batch.close()
-
-    def _chosen(self, agent: str, action: Any) -> NDArray[Any]:
-        if self._discrete:
-            return checked_choices(np.asarray(action)[None], num_worlds=1, player=agent)
-        values = np.asarray(action)
-        if values.shape != (2,):
-            raise ValueError(f"{agent}: an action must have the shape (2,), got {values.shape}")
-        return values[None]
+        self._world.close()
 
     def _observations(self) -> Observations:
-        tracker = {name: array[0].copy() for name, array in self._batch.out.observation.items()}
-        target = target_observations(self._batch.privileged_view(), self._last_action)
-        return {"tracker": tracker, "target": {name: array[0] for name, array in target.items()}}
+        target = target_observations(self._world.privileged_view(), self._last_action[None])
+        return {"tracker": self._world.observation(), "target": {name: array[0] for name, array in target.items()}}
 
     def _infos(self) -> dict[str, dict[str, Any]]:
-        info = {name: array[0].item() for name, array in self._batch.out.info.items()}
-        return {agent: dict(info) for agent in AGENTS}
+        return {agent: self._world.info() for agent in AGENTS}
 
 
 def parallel_env(**arguments: Any) -> DuelEnv:

@@ -7,15 +7,13 @@ import numpy as np
 from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
-from envs.actions import checked_choices
-from envs.arrays import Array
-from envs.batch import PrivilegedView, WorldBatch
-from envs.seeds import checked_seed, layout_seed_of
+from envs.actions import checked_action
+from envs.batch import PrivilegedView
+from envs.one_world import Observation, OneWorld
+from envs.seeds import checked_seed
 from envs.spaces import ActionKind, action_space, tracker_observation_space
-from envs.view import RENDER_MODES, View, checked_render_mode, usable_render_modes
+from envs.view import RENDER_MODES, usable_render_modes
 from envs.world_settings import WorldSettings, world_settings
-
-Observation = dict[str, Array]
 
 
 class TrackEnv(gymnasium.Env[Observation, Any], EzPickle):
@@ -38,13 +36,13 @@ class TrackEnv(gymnasium.Env[Observation, Any], EzPickle):
 
     def __init__(self, *, render_mode: str | None = None, action: ActionKind = "continuous", **arguments: Any) -> None:
         EzPickle.__init__(self, render_mode=render_mode, action=action, **arguments)
-        self.render_mode = checked_render_mode(render_mode)
+        self.render_mode = render_mode
         self.metadata = {**self.metadata, "render_modes": usable_render_modes()}  # type: ignore[misc]
         self.settings = one_seat(world_settings(**arguments))
         self.observation_space = tracker_observation_space(self.settings)  # type: ignore[assignment]
         self.action_space = action_space(action)
-        self._batch = WorldBatch(self.settings, 1, autoreset="disabled", gui=render_mode == "human")
-        self._view: View | None = None
+        self._discrete = action == "discrete7"
+        self._world = OneWorld(self.settings, render_mode=render_mode)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -56,12 +54,9 @@ class TrackEnv(gymnasium.Env[Observation, Any], EzPickle):
             options: `layout_seed` repeats the layout of the episode that reported it.
         """
         if seed is not None:
-            seed = checked_seed(seed)
-            super().reset(seed=seed)
-        self._batch.reset([seed], layout_seed=layout_seed_of(options))
-        if self._view is not None:
-            self._view.begin()
-        return self._observation(), self._info()
+            super().reset(seed=checked_seed(seed))
+        self._world.reset(seed=seed, options=options)
+        return self._world.observation(), self._world.info()
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Move for 0.1 s.
@@ -70,46 +65,21 @@ class TrackEnv(gymnasium.Env[Observation, Any], EzPickle):
             ValueError: for an action that is not in the action space.
             gymnasium.error.ResetNeeded: before the first reset and after the end of an episode.
         """
-        out = self._batch.step(self._chosen(action))
-        if self._view is not None:
-            self._view.follow()
-        return (
-            self._observation(),
-            float(out.reward[0]),
-            bool(out.terminated[0]),
-            bool(out.truncated[0]),
-            self._info(),
-        )
+        out = self._world.step(checked_action(action, discrete=self._discrete, player="tracker"))
+        reward, terminated, truncated = float(out.reward[0]), bool(out.terminated[0]), bool(out.truncated[0])
+        return self._world.observation(), reward, terminated, truncated, self._world.info()
 
     def render(self) -> NDArray[np.uint8] | None:
         """The robot's view beside the scene from above, (H, W, 3); None where the window shows it or no mode is set."""
-        if self.render_mode != "rgb_array":
-            return None
-        if self._view is None:
-            self._view = View(self._batch)
-        return self._view.picture(0)
+        return self._world.render()
 
     def privileged_view(self) -> PrivilegedView:
         """The truth, for teachers and debugging."""
-        return self._batch.privileged_view()
+        return self._world.privileged_view()
 
     def close(self) -> None:
         """Free the physics client; a second call does nothing."""
-        self._batch.close()
-
-    def _chosen(self, action: Any) -> NDArray[Any]:
-        if isinstance(self.action_space, gymnasium.spaces.Discrete):
-            return checked_choices(np.asarray(action)[None], num_worlds=1, player="tracker")
-        values = np.asarray(action)
-        if values.shape != (2,):
-            raise ValueError(f"tracker: an action must have the shape (2,), got {values.shape}")
-        return values[None]
-
-    def _observation(self) -> Observation:
-        return {name: array[0].copy() for name, array in self._batch.out.observation.items()}
-
-    def _info(self) -> dict[str, Any]:
-        return {name: array[0].item() for name, array in self._batch.out.info.items()}
+        self._world.close()
 
 
 def one_seat(settings: WorldSettings) -> WorldSettings:

@@ -8,6 +8,7 @@ import numpy as np
 from envs.drawing import Color, Picture, TopDown
 from envs.errors import LayoutError
 from envs.layouts import FAMILIES, make_layout
+from envs.layouts.files import is_layout_path, load_layout
 from envs.layouts.free_space import FreeSpace, free_space
 from envs.layouts.layout import Layout, Prisms
 
@@ -31,21 +32,19 @@ _LEGEND_ENTRIES: tuple[tuple[str, tuple[float, float] | None, bool], ...] = (
 
 
 def collect_layouts(
-    texts: Sequence[str], *, seeds: Sequence[int] = (0, 1, 2), cell_m: float | None = None
+    texts: Sequence[str], *, seeds: Sequence[int], size_m: float | None = None, cell_m: float | None = None
 ) -> list[Layout]:
-    """Layouts by families' names, one for each seed, and by files' paths; all families where no text is given.
+    """Layouts by families' names, one for each seed, and by files' paths.
 
     Raises:
         LayoutError: if a text is neither a family nor a file that holds a layout.
     """
-    from envs.layouts.files import is_layout_path, load_layout
-
     layouts = []
-    for text in texts or list(FAMILIES):
+    for text in texts:
         if text not in FAMILIES and is_layout_path(text):
             layouts.append(load_layout(text, cell_m=cell_m))
         else:
-            layouts += [make_layout(text, np.random.default_rng(seed)) for seed in seeds]
+            layouts += [make_layout(text, np.random.default_rng(seed), size_m=size_m) for seed in seeds]
     return layouts
 
 

@@ -25,7 +25,7 @@ def environment():
 
 
 def body_of(environment, mover: int) -> tuple[int, int]:
-    physics = environment._batch._worlds[0].physics
+    physics = environment._world.batch._worlds[0].physics
     return physics._movers[mover], physics._client
 
 

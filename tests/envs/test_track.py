@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -16,9 +17,13 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from gymnasium.utils.env_checker import check_env
 
 import envs
+from envs.batch import WorldBatch
 from envs.errors import LayoutError, RenderError
 from envs.layouts import SPLITS
 from envs.layouts.layout import Layout, Prisms
+from envs.targets.replay import ReplayPolicy
+from envs.targets.tracks import ReplayTrack
+from envs.world_settings import world_settings
 
 FAMILIES = [family for families in SPLITS.values() for family in families]
 OPEN = Layout("open", (0.0, 0.0, 30.0, 30.0), Prisms.empty())
@@ -166,14 +171,16 @@ def test_a_layout_seed_repeats_the_layout_and_an_episode_seed_the_episode():
     environment.reset(seed=5)
     environment.reset()
     observation, info = environment.reset()
-    layout = environment.unwrapped._batch.episodes[0].place.layout
+    layout = environment.unwrapped._world.batch.episodes[0].place.layout
     other = make(layout="mixed")
     again, again_info = other.reset(seed=info["episode_seed"])
     assert again_info == info
     assert all((again[name] == observation[name]).all() for name in observation)
     other.reset(seed=99, options={"layout_seed": info["layout_seed"]})
-    assert other.unwrapped._batch.episodes[0].place.layout.hash == layout.hash
-    assert (other.unwrapped._batch.episodes[0].poses != environment.unwrapped._batch.episodes[0].poses).any()
+    assert other.unwrapped._world.batch.episodes[0].place.layout.hash == layout.hash
+    assert (
+        other.unwrapped._world.batch.episodes[0].poses != environment.unwrapped._world.batch.episodes[0].poses
+    ).any()
     environment.close()
     other.close()
 
@@ -217,7 +224,7 @@ def test_the_body_is_drawn_per_episode_within_its_ranges():
     drawn = []
     for seed in range(30):
         environment.reset(seed=seed)
-        episode = environment.unwrapped._batch.episodes[0]
+        episode = environment.unwrapped._world.batch.episodes[0]
         drawn.append((episode.camera.hfov_deg, episode.camera.height_m, episode.robots[0].speed_max_mps))
     low, high = np.min(drawn, axis=0), np.max(drawn, axis=0)
     assert (low >= [60, 0.4, 0.7]).all()
@@ -449,4 +456,100 @@ def test_gymnasiums_recorders_work(tmp_path):
 def test_both_ways_to_the_id():
     assert envs.__name__ == "envs"
     environment = gymnasium.make("envs:RSPT/Track-v0")
+    environment.close()
+
+
+def test_a_hidden_target_leaves_no_trace_in_the_observation():
+    """Whatever the truth behind a wall is, the tracker sees the same."""
+    wall = Layout("wall", (0.0, 0.0, 20.0, 20.0), Prisms.boxes([[8.0, 10.0]], (0.2, 6.0), z=(0.0, 2.5)))
+    batch = WorldBatch(world_settings(layout=wall, rgb=True, distractors=1), 1)
+    batch.reset([0])
+    seen = []
+    for target, distractor in (([11.0, 9.0, 0.0], [14.0, 12.0, 1.0]), ([16.0, 11.0, 2.0], [10.0, 9.0, -1.0])):
+        batch.out.status.poses[0] = [[5.0, 10.0, 0.0], target, distractor]
+        batch.senses.sense(np.array([0]), batch.out)
+        seen.append({name: array.copy() for name, array in batch.out.observation.items()})
+    assert not seen[0]["target_mask"].any()
+    for name in seen[0]:
+        assert (seen[0][name] == seen[1][name]).all(), name
+    batch.close()
+
+
+def test_the_world_pose_is_not_in_the_observation():
+    """The same scene elsewhere in the arena, turned, looks the same: odometry starts at zero."""
+    views = []
+    for shift, turn in ((0.0, 0.0), (5.0, np.pi / 2)):
+        block = np.array([[2.0, 0.5]]) @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+        place = np.array([10.0 + shift, 10.0 - shift])
+        layout = Layout(
+            "shifted", (0.0, 0.0, 20.0, 20.0), Prisms.boxes(place + block, (0.3, 0.2), yaw=turn, z=(0.0, 0.6))
+        )
+        batch = WorldBatch(world_settings(layout=layout), 1)
+        batch.reset([0])
+        target = place + np.array([np.cos(turn), np.sin(turn)]) * 3.0
+        batch.out.status.poses[0] = [[*place, turn], [*target, 0.0]]
+        batch.senses.sense(np.array([0]), batch.out)
+        views.append({name: array[0].copy() for name, array in batch.out.observation.items()})
+        batch.close()
+    assert views[0]["depth"] == pytest.approx(views[1]["depth"], abs=1e-4)
+    assert (views[0]["target_mask"] == views[1]["target_mask"]).all()
+    assert (views[0]["pose"] == views[1]["pose"]).all()
+
+
+def test_masks_of_one_and_of_all_that_look_alike():
+    poses = [[5.0, 10.0, 0.0], [8.0, 10.0, 0.0], [8.0, 11.5, 0.0]]
+    marked = {}
+    for mask, look in (("identity", "same"), ("class", "same"), ("class", "other")):
+        batch = WorldBatch(world_settings(layout=OPEN, mask=mask, distractors=1, distractor_look=look), 1)
+        batch.reset([0])
+        batch.out.status.poses[0] = poses
+        batch.senses.sense(np.array([0]), batch.out)
+        marked[mask, look] = batch.out.observation["target_mask"][0].any(axis=0)
+        batch.close()
+    assert marked["identity", "same"][28:36].any()
+    assert not marked["identity", "same"][:24].any()
+    assert marked["class", "same"][28:36].any()
+    assert marked["class", "same"][:24].any()
+    assert (marked["class", "other"] == marked["identity", "same"]).all()
+
+
+def test_a_recorded_track_is_replayed():
+    walk = np.stack([np.linspace(0.0, 12.0, 31), np.sin(np.linspace(0.0, 3.0, 31))], axis=1)
+    environment = make(
+        layout="blocks", target_policy=ReplayPolicy(track=ReplayTrack.from_array(walk, dt_s=0.4)), lost_after_steps=500
+    )
+    environment.reset(seed=0)
+    path = []
+    for _ in range(110):
+        path.append(environment.unwrapped.privileged_view().poses[0, 1, :2])
+        environment.step(np.zeros(2, dtype=np.float32))
+    path = np.array(path)
+    # the walk is 12 m long at 1 m/s, turned and moved to where it fits
+    assert np.hypot(*(path[-1] - path[0])) == pytest.approx(11.0, abs=1.5)
+    environment.close()
+
+
+def test_a_track_file_is_replayed():
+    tracks = Path(__file__).parents[2].parent / "shared" / "data" / "trajectories"
+    if not tracks.exists():
+        pytest.skip("the recorded tracks are not beside the checkout")
+    file = tracks / "ethucy_crowds_zara01" / "crowds_zara01.txt"
+    environment = make(layout=OPEN, target_policy={"name": "replay", "file": str(file)})
+    _, info = environment.reset(seed=0)
+    assert info["distance_m"] == pytest.approx(2.5)
+    for _ in range(30):
+        environment.step(np.zeros(2, dtype=np.float32))
+    assert np.abs(environment.unwrapped.privileged_view().velocities[0, 1, 0]) > 0.2
+    environment.close()
+
+
+def test_distractors_walk_about():
+    environment = make(layout="pillars", distractors=3, lost_after_steps=500)
+    environment.reset(seed=1)
+    before = environment.unwrapped.privileged_view().poses[0]
+    for _ in range(60):
+        environment.step(np.zeros(2, dtype=np.float32))
+    moved = np.hypot(*(environment.unwrapped.privileged_view().poses[0] - before)[2:, :2].T)
+    assert len(moved) == 3
+    assert (moved > 0.3).all()
     environment.close()
