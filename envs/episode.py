@@ -111,6 +111,7 @@ def _placed(
         rng=rng,
         name=place.layout.name,
         target_pose=target_pose,
+        given=place.start if target_pose is None else None,
     )
     return policy, poses
 

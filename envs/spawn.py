@@ -44,6 +44,7 @@ def draw_start(
     rng: np.random.Generator,
     name: str,
     target_pose: NDArray[np.float64] | None = None,
+    given: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Draw free places in the connected region; a bounded number of tries, so that it never hangs.
 
@@ -56,6 +57,7 @@ def draw_start(
         rng: generator of the start.
         name: of the layout, for the error.
         target_pose: (3,) where the target stands in any case; drawn if None.
+        given: (2, 3) where tracker and target stand in any case; drawn if None.
 
     Returns:
         Poses (M, 3) of tracker, target and distractors, x, y in metres and yaw in radians.
@@ -64,8 +66,10 @@ def draw_start(
         LayoutError: if no pair of places was found.
     """
     hidden = bool(rng.random() < settings.hidden_share)
+    pair = given
     for wanted_hidden in (True, False) if hidden else (False,):
-        pair = _find_pair(space, settings, hidden=wanted_hidden, rng=rng, target_pose=target_pose)
+        if pair is None:
+            pair = _find_pair(space, settings, hidden=wanted_hidden, rng=rng, target_pose=target_pose)
         if pair is not None:
             break
     else:

@@ -5,21 +5,30 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.errors import LayoutError
 from envs.layouts import FAMILIES, make_layout
 from envs.layouts.files import is_layout_path, load_layout
 from envs.layouts.free_space import FreeSpace, free_space
 from envs.layouts.layout import Layout
+from envs.layouts.text_map import read_text_map
 
 _GENERATED_TRIES = 8
 
 
 class Place(NamedTuple):
-    """A layout and its free space."""
+    """A layout, its free space, and where an episode starts if its file says so.
+
+    Attributes:
+        layout: the clutter.
+        space: where bodies fit.
+        start: (2, 3) poses of tracker and target, x, y in metres and yaw in radians, or None.
+    """
 
     layout: Layout
     space: FreeSpace
+    start: NDArray[np.float64] | None = None
 
 
 class PlaceSource:
@@ -43,8 +52,7 @@ class PlaceSource:
                     make_layout(item, np.random.default_rng(0))  # raises, naming the nearest family
                 self._entries.append(item)
             else:
-                layout = item if isinstance(item, Layout) else load_layout(item, cell_m=cell_m)
-                self._entries.append(Place(layout, free_space(layout)))
+                self._entries.append(_fixed(item, cell_m))
 
     def draw(self, rng: np.random.Generator) -> Place:
         """The place of one episode; a generated layout that turns out unplayable is drawn again, a few times.
@@ -62,3 +70,23 @@ class PlaceSource:
             except LayoutError as error:
                 problem = error
         raise problem
+
+
+def _fixed(item: str | Path | Layout, cell_m: float | None) -> Place:
+    """The place of a layout or a file; a text map may hold the starts of both players."""
+    if isinstance(item, Layout):
+        return Place(item, free_space(item))
+    if Path(item).suffix.lower() != ".txt":
+        layout = load_layout(item, cell_m=cell_m)
+        return Place(layout, free_space(layout))
+    load_layout(item, cell_m=cell_m)  # refuses a cell size, which a text map has of its own
+    drawn = read_text_map(Path(item))
+    space, start = free_space(drawn.layout), None
+    if drawn.tracker_start is not None and drawn.target_start is not None:
+        start = np.stack([drawn.tracker_start, [*drawn.target_start, drawn.tracker_start[2]]])
+        for row, name in zip(start, ("tracker", "target"), strict=True):
+            if not space.region[tuple(space.cell_of(row[:2]))]:
+                raise LayoutError(
+                    f"{item}: the {name}'s start ({row[0]:.2f}, {row[1]:.2f}) m is not in the free region"
+                )
+    return Place(drawn.layout, space, start)

@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from envs.episode import draw_episode
 from envs.errors import LayoutError
 from envs.layouts.free_space import free_space
 from envs.layouts.layout import Layout, Prisms
+from envs.layouts.source import PlaceSource
 from envs.paths import sees
+from envs.seeds import EpisodeSeed
 from envs.spawn import StartSettings, draw_start
+from envs.world_settings import WorldSettings
 
 WALLED = Layout(
     "walled",
@@ -105,3 +109,38 @@ def test_the_target_stands_where_it_is_told_to():
 def test_bad_ranges_are_refused(arguments, message):
     with pytest.raises(ValidationError, match=message):
         StartSettings(**arguments)
+
+
+DRAWN = """cell: 0.5
+
+####################
+#..................#
+#..................#
+#..>......T........#
+#..................#
+#..................#
+#..................#
+####################
+"""
+
+
+def test_episodes_in_a_drawn_room_begin_where_it_says(tmp_path):
+    path = tmp_path / "room.txt"
+    path.write_text(DRAWN)
+    source = PlaceSource([path], size_m=None, cell_m=None)
+    poses = draw_episode(WorldSettings(), source, EpisodeSeed(1, 1), target_policy=None).poses
+    assert poses[0] == pytest.approx([1.75, 2.25, 0.0])
+    assert poses[1, :2] == pytest.approx([5.25, 2.25])
+    path.write_text(DRAWN.replace(">", "."))
+    source = PlaceSource([path], size_m=None, cell_m=None)
+    poses = draw_episode(WorldSettings(), source, EpisodeSeed(1, 1), target_policy=None).poses
+    assert np.hypot(*(poses[0] - poses[1])[:2]) == pytest.approx(2.5)
+    with pytest.raises(LayoutError, match="cell"):
+        PlaceSource([path], size_m=None, cell_m=0.3)
+
+
+def test_a_start_against_a_wall_is_refused(tmp_path):
+    path = tmp_path / "room.txt"
+    path.write_text(DRAWN.replace("#..>..", "#>...."))
+    with pytest.raises(LayoutError, match=r"room\.txt: the tracker's start"):
+        PlaceSource([path], size_m=None, cell_m=None)
