@@ -1,17 +1,38 @@
 """The physics engine: the one module that imports pybullet; its ids never leave this file."""
 
+import ctypes
 import os
+import sys
 import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from envs.errors import PhysicsError, RenderError
 from envs.layouts.layout import BODY_CLEARANCE_M, PALETTE, Layout, Prisms
 from envs.meshes import mesh_of
+
+
+def _import_silently() -> Any:
+    """PyBullet; it prints its build time through C's stdout when it is loaded, into whatever a program prints there."""
+    sys.stdout.flush()
+    kept, void = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(void, 1)
+        import pybullet
+
+        if os.name == "posix":  # what C has buffered must go before the descriptor comes back
+            ctypes.CDLL(None).fflush(None)
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(void)
+    return pybullet
+
+
+pybullet = _import_silently()
 
 CONTROL_DT_S = 0.1
 SUBSTEPS_MIN, SUBSTEPS_MAX = 8, 32

@@ -5,6 +5,8 @@ import gc
 import multiprocessing
 import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import psutil
@@ -220,3 +222,10 @@ def test_rebuilding_takes_no_memory(visuals):
     before = rebuild(100)
     assert rebuild(200) - before < 2 * 2**20
     engine.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="C's stdout is emptied on POSIX systems only")
+def test_nothing_is_printed_when_the_engine_is_loaded():
+    script = "print('before'); import envs.physics; print('after')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "before\nafter\n"
