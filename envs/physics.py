@@ -1,6 +1,5 @@
 """The physics engine: the one module that imports pybullet; its ids never leave this file."""
 
-import ctypes
 import os
 import sys
 import weakref
@@ -16,17 +15,14 @@ from envs.meshes import mesh_of
 
 
 def _import_silently() -> Any:
-    """PyBullet; it prints its build time through C's stdout when it is loaded, into whatever a program prints there."""
-    sys.stdout.flush()
-    kept, void = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    """PyBullet; it writes its build time to C's stderr whenever it is loaded."""
+    sys.stderr.flush()
+    kept, void = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(void, 1)
+        os.dup2(void, 2)
         import pybullet
-
-        if os.name == "posix":  # what C has buffered must go before the descriptor comes back
-            ctypes.CDLL(None).fflush(None)
     finally:
-        os.dup2(kept, 1)
+        os.dup2(kept, 2)
         os.close(kept)
         os.close(void)
     return pybullet

@@ -27,7 +27,8 @@ class TrackVectorEnv(VectorEnv[dict[str, Array], Array, Array], EzPickle):
 
     Args:
         num_envs: W.
-        num_workers: processes beside this one; 0 steps all worlds in this process.
+        num_workers: processes that share the worlds, this one among them; 0 steps all in this process and shares the
+            compiled kernels out to threads.
         autoreset_mode: `NextStep`, Gymnasium's default, `SameStep` with `final_obs` and `final_info`, or `Disabled`
             (reset finished worlds with `options={"reset_mask": ...}`).
         render_mode: `rgb_array` or None.

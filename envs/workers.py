@@ -5,8 +5,8 @@ import os
 import signal
 import traceback
 import weakref
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -24,6 +24,7 @@ from envs.batch import Autoreset, WorldBatch
 from envs.errors import WorkerError
 from envs.layouts.source import PlaceSource
 from envs.view import View
+from envs.warmup import warm_up
 from envs.world_settings import WorldSettings
 
 _ANSWER_TIMEOUT_S = 120.0
@@ -40,13 +41,14 @@ class _Worker(NamedTuple):
 class ShardedBatch:
     """W worlds in several processes with the interface of `WorldBatch`; the results are the same, bit for bit.
 
-    The processes are spawned, so that nothing of the parent's state reaches them: a script that makes one needs the
-    usual `if __name__ == "__main__":`. They end with the parent, whatever ends it.
+    This process steps the first share of the worlds itself: it would only wait else, and no core idles when there are
+    as many workers as cores. The other processes are spawned, so that nothing of the parent's state reaches them: a
+    script that makes one needs the usual `if __name__ == "__main__":`. They end with the parent, whatever ends it.
 
     Args:
         settings: of every world.
         num_worlds: W.
-        num_workers: processes; each steps a run of neighbouring worlds.
+        num_workers: processes, this one among them; each steps a run of neighbouring worlds.
         autoreset: as in `WorldBatch`.
 
     Raises:
@@ -68,25 +70,24 @@ class ShardedBatch:
         self._action_memory = SharedMemory(create=True, size=size_of(_ACTION_FIELDS, num_worlds))
         self._workers: list[_Worker] = []
         self._finalizer = weakref.finalize(self, _shut_down, self._workers, [self._memory, self._action_memory])
-        self.out: StepArrays = assembled(allocate(fields, num_worlds, self._memory.buf))
+        arrays = allocate(fields, num_worlds, self._memory.buf)
+        self.out: StepArrays = assembled(arrays)
         self._actions = allocate(_ACTION_FIELDS, num_worlds, self._action_memory.buf)
+        edges = np.linspace(0, num_worlds, num_workers + 1).round().astype(int).tolist()
+        names = (self._memory.name, self._action_memory.name)
+        for first, end in pairwise(edges[1:]):
+            self._workers.append(_started((settings, num_worlds, first, end, autoreset, names)))
+        mine = {name: array[: edges[1]] for name, array in arrays.items()}
+        try:
+            self._own = WorldBatch(settings, edges[1], autoreset=autoreset, arrays=mine, threads=1)
+            warm_up()  # while the others start, who then find the compiled kernels in the cache
+            self._answers(_START_TIMEOUT_S)
+        except BaseException:
+            self.close()
+            raise
+        self._own_view: View | None = None
         policies = [settings.target_policy[world % len(settings.target_policy)] for world in range(num_worlds)]
         self.external = np.array([policy is None for policy in policies])
-        context = multiprocessing.get_context("spawn")
-        edges = np.linspace(0, num_worlds, num_workers + 1).round().astype(int).tolist()
-        for first, end in pairwise(edges):
-            ours, theirs = context.Pipe()
-            names = (self._memory.name, self._action_memory.name)
-            process = context.Process(
-                target=_serve, args=(theirs, settings, num_worlds, first, end, autoreset, names), daemon=True
-            )
-            process.start()
-            theirs.close()
-            self._workers.append(_Worker(process, ours, slice(first, end)))
-            if len(self._workers) == 1:  # the first one fills the cache of compiled kernels for the others
-                self._answer(self._workers[0], _START_TIMEOUT_S)
-        for worker in self._workers[1:]:
-            self._answer(worker, _START_TIMEOUT_S)
 
     def reset(
         self,
@@ -96,11 +97,18 @@ class ShardedBatch:
         which: NDArray[np.bool_] | None = None,
     ) -> StepArrays:
         """Begin new episodes, see `WorldBatch.reset`."""
+
+        def share(worlds: slice) -> tuple[Any, ...]:
+            part = None if seeds is None else list(seeds[worlds])
+            return part, layout_seed, None if which is None else np.asarray(which)[worlds]
+
         for worker in self._workers:
-            part = None if seeds is None else list(seeds[worker.worlds])
-            mask = None if which is None else np.asarray(which)[worker.worlds]
-            self._tell(worker, ("reset", part, layout_seed, mask))
-        self._answers()
+            self._tell(worker, ("reset", *share(worker.worlds)))
+        with self._awaited():
+            part, _, mask = share(slice(0, self._own.num_worlds))
+            self._own.reset(part, layout_seed=layout_seed, which=mask)
+            if self._own_view is not None:
+                self._own_view.begin()
         return self.out
 
     def step(self, tracker_actions: NDArray[Any], target_actions: NDArray[Any] | None = None) -> StepArrays:
@@ -111,20 +119,30 @@ class ShardedBatch:
             self._actions["target"][:] = checked_actions(target_actions, num_worlds=self.num_worlds, player="target")
         for worker in self._workers:
             self._tell(worker, ("step", target_actions is not None))
-        self._answers()
+        with self._awaited():
+            mine = slice(0, self._own.num_worlds)
+            target = None if target_actions is None else self._actions["target"][mine]
+            self._own.step(self._actions["tracker"][mine], target)
+            if self._own_view is not None:
+                self._own_view.follow()
         return self.out
 
     def pictures(self) -> list[NDArray[np.uint8]]:
         """One picture (H, W, 3) of each world."""
         for worker in self._workers:
             self._tell(worker, ("pictures",))
-        return [picture for pictures in self._answers() for picture in pictures]
+        with self._awaited() as answers:
+            self._own_view = self._own_view or View(self._own)
+            pictures = [self._own_view.picture(world) for world in range(self._own.num_worlds)]
+        return pictures + [picture for part in answers for picture in part]
 
     def close(self) -> None:
         """End the processes and free the shared memory; a second call does nothing."""
+        if hasattr(self, "_own"):
+            self._own.close()
         # the arrays look into the shared memory, which cannot be closed before they are gone
-        self.__dict__.pop("out", None)
-        self.__dict__.pop("_actions", None)
+        for name in ("out", "_actions", "_own", "_own_view"):
+            self.__dict__.pop(name, None)
         self._finalizer()
 
     def _check_open(self) -> None:
@@ -138,12 +156,24 @@ class ShardedBatch:
         except (BrokenPipeError, ConnectionResetError):
             raise self._death(worker) from None
 
-    def _answers(self) -> list[Any]:
+    @contextmanager
+    def _awaited(self) -> Iterator[list[Any]]:
+        """Do something meanwhile; the list holds the answers of the workers afterwards.
+
+        They are awaited even if this process fails, so that none is left in a pipe.
+        """
+        answers: list[Any] = []
+        try:
+            yield answers
+        finally:
+            answers += self._answers(_ANSWER_TIMEOUT_S)
+
+    def _answers(self, timeout_s: float) -> list[Any]:
         """The answers of all workers; each is awaited, so that none is left in a pipe when one reports an error."""
         answers, problem = [], None
         for worker in self._workers:
             try:
-                answers.append(self._answer(worker, _ANSWER_TIMEOUT_S))
+                answers.append(self._answer(worker, timeout_s))
             except WorkerError as error:
                 problem = problem or error
         if problem is not None:
@@ -171,6 +201,16 @@ def _name(worker: _Worker) -> str:
     return f"worker process {worker.process.pid} (worlds {worker.worlds.start} to {worker.worlds.stop - 1})"
 
 
+def _started(arguments: tuple[Any, ...]) -> _Worker:
+    """A new process with its worlds."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, *arguments), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours, slice(arguments[2], arguments[3]))
+
+
 def _serve(
     pipe: Connection,
     settings: WorldSettings,
@@ -183,7 +223,7 @@ def _serve(
     """The life of a worker: build its worlds, then answer until the parent closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     os.environ["OMP_NUM_THREADS"] = "1"
-    if hasattr(os, "SCHED_BATCH"):  # a worker that wakes up must not push the parent aside, who has others to wake
+    if hasattr(os, "SCHED_BATCH"):  # a worker that wakes up must not push the parent aside, who has work of its own
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     cv2.setNumThreads(0)
