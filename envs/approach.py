@@ -9,9 +9,9 @@ from envs.physics import CONTROL_DT_S, SUBSTEP_MOTION_M, SUBSTEPS_MAX, SUBSTEPS_
 
 OUT_OF_REACH = 0
 _SPACING_M = 0.05
-# a cell's clearance is that of its centre, half a diagonal away at most; between two samples lies half their distance
-_SLACK_M = 0.5 * CELL_M * np.sqrt(2.0) + 0.5 * _SPACING_M
-_GAP_M = 0.02
+_GAP_M = 0.02  # the solver looks so far ahead
+# no point of the way is farther from a sample than half their spacing
+_REACH_M = BODY_RADIUS_M + _GAP_M + 0.5 * _SPACING_M
 
 
 @kernel
@@ -64,10 +64,12 @@ def _meets_clutter(
         return True
     for sample in range(samples):
         time = CONTROL_DT_S * sample / max(samples - 1, 1)
-        column, row = np.floor((x + dx * time) / CELL_M), np.floor((y + dy * time) / CELL_M)
-        if not (0 <= row < rows and 0 <= column < columns):
+        column, row = (x + dx * time) / CELL_M, (y + dy * time) / CELL_M
+        if not (0.0 <= row < rows and 0.0 <= column < columns):
             return True
-        if 0.01 * clearance_cm[int(row) * columns + int(column)] < BODY_RADIUS_M + _SLACK_M + _GAP_M:
+        # a cell's clearance is that of its centre
+        off = CELL_M * np.hypot(column - np.floor(column) - 0.5, row - np.floor(row) - 0.5)
+        if 0.01 * clearance_cm[int(row) * columns + int(column)] - off < _REACH_M:
             return True
     return False
 

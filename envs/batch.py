@@ -8,7 +8,6 @@ from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from numpy.typing import NDArray
 
 from envs.actions import checked_actions
-from envs.approach import OUT_OF_REACH, needed_substeps
 from envs.arrays import StepArrays, allocate, assembled, step_fields
 from envs.drives import Drives
 from envs.episode import Episode, draw_episode
@@ -16,6 +15,7 @@ from envs.faults import fault_codes
 from envs.jit import announced_compilation
 from envs.layouts.free_space import FreeSpace
 from envs.layouts.source import PlaceSource
+from envs.motion import Motion
 from envs.physics import CONTROL_DT_S
 from envs.rewards import rewards_of
 from envs.robots import measured_velocities
@@ -59,8 +59,6 @@ class WorldBatch:
     Attributes:
         out: what the last reset or step yielded; overwritten by the next.
         external: (W,) whether a second player acts for the target.
-        current_world: number of the world being handled, counted from 0 in the larger batch, for error reports.
-        current_seed: seed of the episode that was last begun, likewise.
 
     Raises:
         LayoutError: for a layout that cannot be played.
@@ -96,12 +94,17 @@ class WorldBatch:
         self._episodes: list[Episode | None] = [None] * num_worlds
         self._bases: list[int | None] = [None] * num_worlds
         self._numbers = [0] * num_worlds
-        self.current_world, self.current_seed = first_world, 0
+        self._seeds = [0] * num_worlds
         self._closed = False
         self._worlds: list[World] = []
         try:
             for _ in range(num_worlds):
                 self._worlds.append(World(gui=gui, visuals=settings.renderer != "raycast"))
+            self._motion = Motion(
+                self._worlds,
+                always=settings.engine == "always",
+                shown=gui or settings.renderer != "raycast",
+            )
             self._senses = Senses(settings, [world.physics for world in self._worlds], threads=threads)
         except BaseException:
             self.close()
@@ -117,6 +120,11 @@ class WorldBatch:
         if any(episode is None for episode in self._episodes):
             raise ResetNeeded("call reset() first")
         return [episode for episode in self._episodes if episode is not None]
+
+    @property
+    def handled(self) -> tuple[int, int]:
+        """The world that was handled last, counted in the larger batch, and its episode's seed, for error reports."""
+        return self.first_world + self._motion.current, self._seeds[self._motion.current]
 
     @property
     def senses(self) -> Senses:
@@ -220,33 +228,16 @@ class WorldBatch:
     def _move(self, active: NDArray[np.int64]) -> None:
         """Drive the bodies; what happened to them goes into the status, broken physics as a fault."""
         status = self.out.status
-        touched = np.zeros((self.num_worlds, 4), dtype=np.bool_)
-        twists, grids = self._drives.twists(status.poses, status.velocities), self._movers.grids
-        substeps = needed_substeps(active, grids.clearance, grids.shape, grids.origin, status.poses, twists).tolist()
-        rows, moved = twists.tolist(), []
-        for world, steps in zip(active.tolist(), substeps, strict=True):
-            self.current_world = self.first_world + world
-            body_states, tracker, target = self._worlds[world].advance(rows[world], steps)
-            moved.append(body_states)
-            if steps == OUT_OF_REACH:
-                continue
-            touched[world] = (
-                tracker.clutter,
-                1 in tracker.movers,
-                any(mover > 1 for mover in tracker.movers),
-                target.clutter or any(mover > 1 for mover in target.movers),
-            )
-        states = np.array(moved).reshape(len(active), self.settings.num_movers, 7)
-        contacts = (status.contact, status.contact_target, status.contact_distractor, status.target_contact)
-        for values, flags in zip(contacts, touched.T, strict=True):
-            values[active] = flags[active]
-        poses = np.concatenate([states[..., :2], 2.0 * np.arctan2(states[..., 5:6], states[..., 6:7])], axis=-1)
-        velocities = measured_velocities(status.poses[active], poses, dt_s=CONTROL_DT_S)
-        fault = fault_codes(states, velocities, self._bounds[active])
-        status.fault[active] = fault
+        twists = self._drives.twists(status.poses, status.velocities)
+        moved = self._motion.advance(active, status.poses, twists, self._movers.grids)
+        velocities = measured_velocities(status.poses[active], moved.poses, dt_s=CONTROL_DT_S)
+        fault = fault_codes(moved.poses, velocities, self._bounds[active])
         good = fault == 0
-        status.poses[active[good]] = poses[good]
+        status.fault[active] = fault
+        status.poses[active[good]] = moved.poses[good]
         status.velocities[active[good]] = velocities[good]
+        for name in ("contact", "contact_target", "contact_distractor", "target_contact"):
+            getattr(status, name)[active] = getattr(moved, name)
         self.out.info["faults"][active] += ~good
 
     def _measure(self, active: NDArray[np.int64], before: NDArray[np.float64]) -> None:
@@ -299,7 +290,7 @@ class WorldBatch:
 
     def _begin(self, world: int, seed: int | None, layout_seed: int | None) -> None:
         """Draw a world's next episode and build it."""
-        self.current_world = self.first_world + world
+        self._motion.current = world
         base = self._bases[world]
         if seed is not None or base is None:
             base, self._numbers[world] = (fresh_seed() if seed is None else seed), 0
@@ -307,9 +298,9 @@ class WorldBatch:
             self._numbers[world] += 1
         self._bases[world] = base
         drawn = episode_seed(base, self._numbers[world], layout_seed=layout_seed)
-        self.current_seed = drawn.episode
+        self._seeds[world] = drawn.episode
         episode = draw_episode(self.settings, self._source, drawn, target_policy=self._policies[world])
-        self._worlds[world].begin(episode)
+        self._motion.begin(world, episode)
         self._episodes[world] = episode
         self._bounds[world] = episode.place.layout.bounds
         self._drives.begin(world, episode)

@@ -11,21 +11,21 @@ _OUTSIDE_M = 0.5
 
 
 def fault_codes(
-    states: NDArray[np.float64], velocities: NDArray[np.float64], bounds: NDArray[np.float64]
+    poses: NDArray[np.float64], velocities: NDArray[np.float64], bounds: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """The fault (n,) of each world.
 
     Args:
-        states: (n, M, 7) positions x, y, z in metres and orientations.
+        poses: (n, M, 3) x, y in metres and yaw in radians.
         velocities: (n, M, 2) forward m/s, turn rad/s.
         bounds: (n, 4) x_min, y_min, x_max, y_max of the arena in metres.
     """
-    position, limits = states[..., :2], bounds[:, None]
+    position, limits = poses[..., :2], bounds[:, None]
     with np.errstate(invalid="ignore"):
         inside = (position > limits[..., :2] - _OUTSIDE_M) & (position < limits[..., 2:] + _OUTSIDE_M)
         fast = (np.abs(velocities[..., 0]) > _SPEED_LIMIT_MPS).any(axis=1)
-    codes = np.zeros(len(states), dtype=np.int64)
+    codes = np.zeros(len(poses), dtype=np.int64)
     codes[~inside.all(axis=(1, 2))] = _OUTSIDE
     codes[fast] = _TOO_FAST
-    codes[~np.isfinite(states).all(axis=(1, 2))] = _NOT_FINITE
+    codes[~np.isfinite(poses).all(axis=(1, 2))] = _NOT_FINITE
     return codes

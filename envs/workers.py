@@ -266,7 +266,7 @@ def _serve(
 
 def _report(batch: WorldBatch | None) -> str:
     """The traceback of the present error and the world that was being handled."""
-    place = "while it was made" if batch is None else f"world {batch.current_world}, seed {batch.current_seed}"
+    place = "while it was made" if batch is None else "world {}, seed {}".format(*batch.handled)
     return f"{place}\n{traceback.format_exc()}"
 
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-from envs.approach import OUT_OF_REACH
 from envs.episode import Episode
 from envs.layouts.free_space import BODY_RADIUS_M
-from envs.physics import SUBSTEPS_MIN, Contacts, MoverShape, Physics
+from envs.physics import Contacts, MoverShape, Physics
 
 TRACKER_HEIGHT_M, TARGET_HEIGHT_M = 1.2, 1.7
 _TRACKER_MASS_KG, _TARGET_MASS_KG = 30.0, 70.0
-_UNTOUCHED = Contacts(clutter=False, movers=())
 
 
 class World:
@@ -42,13 +40,11 @@ class World:
 
         Args:
             twists: for each mover velocity x, y in m/s and turn rate in rad/s, in the world.
-            substeps: physics steps to take, or OUT_OF_REACH where nothing can touch.
+            substeps: physics steps to take.
 
         Returns:
             For each mover position x, y, z and orientation x, y, z, w; and the contacts of tracker and target.
         """
-        if substeps == OUT_OF_REACH:
-            return self.physics.advance(twists, substeps=SUBSTEPS_MIN), _UNTOUCHED, _UNTOUCHED
         states = self.physics.advance(twists, substeps=substeps)
         return states, self.physics.contacts(0), self.physics.contacts(1)
 

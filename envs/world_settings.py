@@ -86,6 +86,9 @@ class WorldSettings(Settings):
     """The tracker's body."""
     target_speed_ratio: tuple[float, float] = (0.7, 0.7)
     """Range of the target's greatest speed as a share of the tracker's; drawn per episode."""
+    engine: Literal["within_reach", "always"] = "within_reach"
+    """When PyBullet steps a world: where a body can touch something within the step, or always. The motion is the same
+    but for rounding: out of reach of everything a driven body moves uniformly."""
     start: StartSettings = StartSettings()
     """Where the tracker starts."""
     randomize: RandomizeSettings = RandomizeSettings()

@@ -16,29 +16,33 @@ from envs.world_settings import world_settings
 STAY = np.zeros(2, dtype=np.float32)
 
 
-@pytest.fixture
-def environment():
-    environment = gymnasium.make("RSPT/Track-v0", layout="blocks").unwrapped
+@pytest.fixture(params=["within_reach", "always"])
+def environment(request):
+    environment = gymnasium.make("RSPT/Track-v0", layout="blocks", engine=request.param).unwrapped
     environment.reset(seed=0)
     yield environment
     environment.close()
 
 
-def body_of(environment, mover: int) -> tuple[int, int]:
-    physics = environment._world.batch._worlds[0].physics
-    return physics._movers[mover], physics._client
+def touch(environment) -> None:
+    """Drive the tracker into the target, so that the engine steps whatever its setting is."""
+    status = environment._world.batch.out.status
+    status.poses[0, 0, :2] = status.poses[0, 1, :2] - [0.515, 0.0]
+    status.poses[0, 0, 2] = 0.0
+    environment._world.batch._worlds[0].physics.place(status.poses[0])
+    environment.step(np.array([0.1, 0.0], dtype=np.float32))
 
 
 def put(environment, mover, position):
-    body, client = body_of(environment, mover)
-    pybullet.resetBasePositionAndOrientation(body, position, (0, 0, 0, 1), client)
+    physics = environment._world.batch._worlds[0].physics
+    pybullet.resetBasePositionAndOrientation(physics._movers[mover], position, (0, 0, 0, 1), physics._client)
 
 
 @pytest.mark.parametrize("mover", [0, 1])
 def test_a_blow_up_truncates_with_finite_numbers_and_the_next_episode_is_clean(environment, mover):
     expected, _ = environment.reset(seed=8)
     environment.reset(seed=0)
-    environment.step(STAY)
+    touch(environment)
     put(environment, mover, (np.nan, 0.0, 0.9))
     observation, reward, terminated, truncated, info = environment.step(STAY)
     assert truncated
@@ -55,7 +59,19 @@ def test_a_blow_up_truncates_with_finite_numbers_and_the_next_episode_is_clean(e
     environment.step(STAY)
 
 
+def test_a_force_that_is_not_finite_is_a_fault(environment):
+    touch(environment)
+    physics = environment._world.batch._worlds[0].physics
+    pybullet.applyExternalForce(
+        physics._movers[0], -1, (np.nan, 0, 0), (0, 0, 0), pybullet.LINK_FRAME, physicsClientId=physics._client
+    )
+    *_, truncated, info = environment.step(STAY)
+    assert truncated
+    assert FAULTS[info["fault"]] == "not finite"
+
+
 def test_a_leap_is_too_fast(environment):
+    touch(environment)
     poses = environment.privileged_view().poses[0]
     put(environment, 0, (*(poses[0, :2] + [1.5, 0.0]), 0.475))
     *_, truncated, info = environment.step(STAY)
@@ -64,6 +80,7 @@ def test_a_leap_is_too_fast(environment):
 
 
 def test_a_body_outside_the_walls_is_a_fault(environment):
+    touch(environment)
     put(environment, 1, (0.0, 5000.0, 0.9))
     *_, truncated, info = environment.step(STAY)
     assert truncated
@@ -71,13 +88,13 @@ def test_a_body_outside_the_walls_is_a_fault(environment):
 
 
 def test_codes_on_paper():
-    states = np.zeros((4, 2, 7))
-    states[1, 0, 0] = np.nan
-    states[2, 1, 0] = 5.6
+    poses = np.zeros((4, 2, 3))
+    poses[1, 0, 0] = np.nan
+    poses[2, 1, 0] = 5.6
     velocities = np.zeros((4, 2, 2))
     velocities[3, 1, 0] = -11.0
     bounds = np.tile([-5.0, -5.0, 5.0, 5.0], (4, 1))
-    assert [FAULTS[code] for code in fault_codes(states, velocities, bounds)] == [
+    assert [FAULTS[code] for code in fault_codes(poses, velocities, bounds)] == [
         "none",
         "not finite",
         "outside the arena",
@@ -86,7 +103,7 @@ def test_codes_on_paper():
 
 
 def test_a_fault_in_one_world_does_not_touch_the_others():
-    settings = world_settings(layout="blocks")
+    settings = world_settings(layout="blocks", engine="always")
     batches = [WorldBatch(settings, 3) for _ in range(2)]
     for batch in batches:
         batch.reset([1, 2, 3])

@@ -125,3 +125,39 @@ def test_the_target_half_behind_a_wall_is_half_visible():
     status.poses[0] = [(4.0, 10.0, 0.0), (6.6, 10.0, 0.0)]
     assert batch.senses.visible_share(which, status.poses)[0] == pytest.approx(0.5, abs=0.11)
     batch.close()
+
+
+@pytest.mark.parametrize("family", ["mixed", "rooms", "maze"])
+def test_it_makes_no_difference_whether_the_engine_steps_in_the_open(family):
+    """Wild driving, with and without PyBullet where nothing is within reach: the same contacts, the same way."""
+    batches = [
+        WorldBatch(world_settings(layout=family, engine=engine, target_policy="external", lost_after_steps=500), 3)
+        for engine in ("within_reach", "always")
+    ]
+    for batch in batches:
+        batch.reset([1, 2, 3])
+    rng, contacts = np.random.default_rng(0), 0
+    for step in range(120):
+        if step % 10 == 0:
+            actions = rng.uniform(-0.5, 1.0, (2, 3, 2))
+        lazy, always = (batch.step(*actions).status for batch in batches)
+        assert lazy.poses[..., :2] == pytest.approx(always.poses[..., :2], abs=1e-6)
+        assert (lazy.contact == always.contact).all()
+        contacts += int(lazy.contact.sum())
+    assert contacts > 0
+    for batch in batches:
+        batch.close()
+
+
+def test_cameras_that_look_into_the_engine_see_the_bodies_where_they_are():
+    images = {}
+    for renderer in ("raycast", "bullet"):
+        batch = WorldBatch(world_settings(layout="blocks", renderer=renderer), 1)
+        batch.reset([4])
+        for _ in range(15):
+            out = batch.step(np.array([[0.3, 0.1]]))
+        images[renderer] = out.observation["target_mask"][0].copy(), out.status.poses.copy()
+        batch.close()
+    assert (images["raycast"][1] == images["bullet"][1]).all()
+    assert images["raycast"][0].any()
+    assert (images["raycast"][0] != images["bullet"][0]).mean() < 0.01
