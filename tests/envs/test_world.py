@@ -29,12 +29,13 @@ def test_in_the_open_nothing_is_within_reach():
     ("gap", "speed", "expected"),
     [
         (0.15, 2.0, 32),  # 2 m/s for 0.1 s in steps of 6.25 mm
-        (0.15, 1.0, 16),
-        (0.05, 0.1, 8),  # never coarser than 80 Hz
-        (0.05, 0.0, 8),
+        (0.08, 1.0, 16),
+        (0.02, 0.1, 8),  # never coarser than 80 Hz
+        (0.01, 0.0, 8),
         (0.45, 2.0, OUT_OF_REACH),
-        (0.15, -2.0, 32),  # so close, the direction does not count
-        (0.3, -2.0, OUT_OF_REACH),
+        (0.15, 1.0, OUT_OF_REACH),  # 5 cm are left at the end
+        (0.15, -2.0, OUT_OF_REACH),
+        (0.01, -2.0, 32),  # so close, the direction does not count
     ],
 )
 def test_the_faster_towards_a_wall_the_finer(gap, speed, expected):
