@@ -15,7 +15,7 @@ import pytest
 
 from envs.errors import PhysicsError, RenderError
 from envs.layouts.layout import Layout, Prisms
-from envs.physics import CONTROL_DT_S, SUBSTEP_MOTION_M, SUBSTEPS_MAX, SUBSTEPS_MIN, MoverShape, Physics
+from envs.physics import CONTROL_DT_S, SUBSTEP_MOTION_M, SUBSTEPS_MAX, SUBSTEPS_MIN, MoverShape, Physics, _under_slabs
 
 TRACKER, TARGET = MoverShape(0.25, 1.2, 30.0, 1), MoverShape(0.25, 1.7, 70.0, 2)
 STILL = (0.0, 0.0, 0.0)
@@ -228,3 +228,17 @@ def test_nothing_is_printed_when_the_engine_is_loaded():
     script = "import sys; import envs.physics; print('out'); print('err', file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert (done.stdout, done.stderr) == ("out\n", "err\n")
+
+
+def test_only_legs_that_a_slab_covers_are_left_out(physics):
+    slab = Prisms.boxes([[5.0, 0.0]], (0.6, 0.6), yaw=0.3, z=(0.70, 0.76))
+    covered = Prisms.boxes([[5.0, 0.0]], (0.03, 0.03), z=(0.0, 0.7))
+    outside = Prisms.boxes([[3.0, 0.0]], (0.03, 0.03), z=(0.0, 0.7))
+    sticking_out = Prisms.boxes([[5.0, 0.62]], (0.03, 0.03), z=(0.0, 0.7))
+    prisms = Prisms.concatenate([slab, covered, outside, sticking_out])
+    assert _under_slabs(prisms).tolist() == [False, True, False, False]
+    physics.build(layout_of(prisms), [TRACKER, TARGET])
+    physics.place(np.array([[1.5, 0.0, 0.0], [0.0, 8.0, 0.0]]))
+    for _ in range(20):
+        state, _ = physics.advance([(2.0, 0.0, 0.0), STILL], substeps=SUBSTEPS_MAX)
+    assert state[0] == pytest.approx(3.0 - 0.03 - 0.25, abs=0.01)
