@@ -47,10 +47,8 @@ def main() -> None:
     scale = 1e6 / STEPS / arguments.worlds
     for label, _, _ in PARTS:
         print(f"{label:22} {spent[label] * scale:7.1f}")
-    print(
-        length = STEPS * arguments.worlds / max(ends, 1)
-        print(f"{'everything':22} {total * scale:7.1f}   (an episode lasts {length:.0f} steps)")
-    )
+    length = STEPS * arguments.worlds / max(ends, 1)
+    print(f"{'everything':22} {total * scale:7.1f}   (an episode lasts {length:.0f} steps)")
 
 
 def clock(owner: Any, name: str, label: str, spent: dict[str, float]) -> None:
