@@ -229,7 +229,7 @@ class WorldBatch:
         """Drive the bodies; what happened to them goes into the status, broken physics as a fault."""
         status = self.out.status
         twists = self._drives.twists(status.poses, status.velocities)
-        moved = self._motion.advance(active, status.poses, twists, self._movers.grids)
+        moved = self._motion.advance(active, status.poses, twists, self._movers.grids, self._senses.scene.arrays)
         velocities = measured_velocities(status.poses[active], moved.poses, dt_s=CONTROL_DT_S)
         fault = fault_codes(moved.poses, velocities, self._bounds[active])
         good = fault == 0

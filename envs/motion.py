@@ -10,6 +10,7 @@ from envs.approach import OUT_OF_REACH, needed_substeps
 from envs.episode import Episode
 from envs.physics import CONTROL_DT_S, SUBSTEPS_MIN
 from envs.robots import wrapped
+from envs.sensors.scene import SceneArrays
 from envs.targets.state import GridPool
 from envs.world import World
 
@@ -65,6 +66,7 @@ class Motion:
         poses: NDArray[np.float64],
         twists: NDArray[np.float64],
         grids: GridPool,
+        scene: SceneArrays,
     ) -> Moved:
         """Move the bodies of the given worlds for one control step.
 
@@ -73,8 +75,9 @@ class Motion:
             poses: (W, M, 3) where the bodies are, x, y in metres and yaw in radians.
             twists: (W, M, 3) velocity x, y in m/s and turn rate in rad/s, in the world.
             grids: clearance of every world.
+            scene: prisms of every world.
         """
-        substeps = needed_substeps(which, grids.clearance, grids.shape, grids.origin, poses, twists)
+        substeps = needed_substeps(which, grids.clearance, grids.shape, grids.origin, poses, twists, scene)
         if self._always:
             substeps = np.maximum(substeps, SUBSTEPS_MIN)
         moved = poses[which] + CONTROL_DT_S * twists[which]

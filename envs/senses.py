@@ -27,15 +27,18 @@ class Senses:
         settings: of the worlds.
         physics: the engine of each world, which `bullet` cameras look into.
         threads: at most so many share out the worlds of compiled kernels; one per core if None.
+
+    Attributes:
+        scene: static geometry of the worlds.
     """
 
     def __init__(self, settings: WorldSettings, physics: Sequence[Physics], *, threads: int | None) -> None:
         num_worlds, num_movers, camera = len(physics), settings.num_movers, settings.camera
         self._settings = settings
-        self._scene = Scene(num_worlds)
+        self.scene = Scene(num_worlds)
         self._cameras = camera_rows(camera, num_worlds)
         self._raycast = RaycastCamera(
-            num_worlds, num_movers, self._scene, self._cameras, camera.height, camera.width, mask=settings.mask
+            num_worlds, num_movers, self.scene, self._cameras, camera.height, camera.width, mask=settings.mask
         )
         self._movers = self._raycast.movers
         self._bullet: BulletCamera | None = None
@@ -49,14 +52,14 @@ class Senses:
                 mask=settings.mask,
                 hardware=settings.renderer == "egl",
             )
-        self._visibility = Visibility(self._scene, self._cameras, self._movers, camera.height, camera.width)
+        self._visibility = Visibility(self.scene, self._cameras, self._movers, camera.height, camera.width)
         self._noise = SensorNoise(settings.noise, num_worlds, self._cameras)
         self._odometry = Odometry(num_worlds, settings.noise)
         self._threads = Threads(threads)
 
     def begin(self, world: int, episode: Episode) -> None:
         """Look into a new episode."""
-        self._scene.set_world(world, episode.place.layout)
+        self.scene.set_world(world, episode.place.layout)
         self._cameras[world] = camera_row(episode.camera)
         self._movers.looks[world] = episode.looks
         self._noise.begin(world, episode.noise_key)

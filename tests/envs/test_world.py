@@ -7,6 +7,7 @@ from envs.approach import OUT_OF_REACH, needed_substeps
 from envs.batch import WorldBatch
 from envs.layouts.free_space import free_space
 from envs.layouts.layout import Layout, Prisms
+from envs.sensors.scene import Scene
 from envs.world_settings import world_settings
 
 WALL = Layout("wall", (0.0, 0.0, 20.0, 10.0), Prisms.boxes([[10.0, 5.0]], (0.1, 4.0), z=(0.0, 2.5)))
@@ -18,7 +19,9 @@ def substeps(poses, twists) -> int:
     centimetres = (np.minimum(space.clearance * 100, 255)).astype(np.uint8).reshape(1, -1)
     poses, twists = np.array([poses], dtype=float), np.array([twists], dtype=float)
     shape = np.array([space.clearance.shape])
-    return int(needed_substeps(np.array([0]), centimetres, shape, space.origin[None], poses, twists)[0])
+    scene = Scene(1)
+    scene.set_world(0, WALL)
+    return int(needed_substeps(np.array([0]), centimetres, shape, space.origin[None], poses, twists, scene.arrays)[0])
 
 
 def test_in_the_open_nothing_is_within_reach():
