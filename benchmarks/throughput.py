@@ -13,6 +13,7 @@ import platform
 import statistics
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,16 +76,18 @@ def measure(seconds: float, worlds: int) -> dict[str, float | str | int | None]:
     return figures
 
 
-class Stepper:
+class Stepper(ABC):
     """Something that makes steps."""
 
     steps_per_call = 1
 
+    @abstractmethod
     def call(self) -> None:
-        raise NotImplementedError
+        """Make them once."""
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """Free what it holds."""
 
     def rate(self, seconds: float) -> float:
         """Steps per second."""

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from envs.layouts.layout import BOX, Prisms
 
+_LOWEST_BODY_M = 1.0  # every body is taller
+_THIN_M = 0.1
+
 
 class Mesh(NamedTuple):
     """Vertices (V, 3) in metres and triangles (T, 3) of indices, counter-clockwise seen from outside."""
@@ -62,3 +65,18 @@ def _extruded(prisms: Prisms, which: NDArray[np.int64], outline: NDArray[np.floa
     face = np.concatenate(faces)
     triangles = face[None] + (np.arange(count) * 2 * corners)[:, None, None]
     return Mesh(vertices.reshape(-1, 3), triangles.reshape(-1, 3))
+
+
+def under_slabs(prisms: Prisms) -> NDArray[np.bool_]:
+    """Which prisms (N,) stand wholly under a slab that stops every body before them, as the legs of tables do."""
+    hidden = np.zeros(len(prisms), dtype=np.bool_)
+    slabs = np.flatnonzero((prisms.kind == BOX) & (prisms.z[:, 0] > 0.0) & (prisms.z[:, 0] < _LOWEST_BODY_M))
+    thin = np.flatnonzero(prisms.half.max(axis=1, initial=0.0) <= _THIN_M)
+    offset = prisms.center[thin, None] - prisms.center[None, slabs]  # (T, S, 2)
+    cos, sin = np.cos(prisms.yaw[slabs]), np.sin(prisms.yaw[slabs])
+    along = np.abs(cos * offset[..., 0] + sin * offset[..., 1])
+    across = np.abs(cos * offset[..., 1] - sin * offset[..., 0])
+    reach = np.hypot(prisms.half[thin, 0], prisms.half[thin, 1])[:, None]
+    inside = (along + reach <= prisms.half[slabs, 0]) & (across + reach <= prisms.half[slabs, 1])
+    hidden[thin] = inside.any(axis=1)
+    return hidden

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.errors import PhysicsError, RenderError
-from envs.layouts.layout import BODY_CLEARANCE_M, BOX, PALETTE, Layout, Prisms
-from envs.meshes import mesh_of
+from envs.layouts.layout import BODY_CLEARANCE_M, PALETTE, Layout, Prisms
+from envs.meshes import mesh_of, under_slabs
+from envs.reused_list import ReusedList
 
 
 def _import_silently() -> Any:
@@ -43,8 +44,6 @@ ID_NOTHING, ID_FLOOR, ID_CLUTTER = -1, 0, 16
 
 _TOUCH_M = 0.002  # contact points further apart are the solver's look-ahead
 _CYLINDER_SIDES = 16
-_LOWEST_BODY_M = 1.0  # every body is taller
-_THIN_M = 0.1
 _VISUAL_CYLINDER_SIDES = 48
 _MESH_PRISMS_MAX = 8000  # the engine takes 131,072 vertices a mesh; a cylinder has 32
 _FLOOR_COLOR = (0.62, 0.60, 0.57, 1.0)
@@ -241,9 +240,9 @@ class Physics:
             raise RenderError("PyBullet's EGL plug-in does not load here: use renderer='bullet' (software)")
 
     def _add_clutter(self, prisms: Prisms) -> None:
-        reachable = np.flatnonzero((prisms.z[:, 0] < BODY_CLEARANCE_M) & ~_under_slabs(prisms))
+        reachable = np.flatnonzero((prisms.z[:, 0] < BODY_CLEARANCE_M) & ~under_slabs(prisms))
         for start in range(0, len(reachable), _MESH_PRISMS_MAX):
-            part = _subset(prisms, reachable[start : start + _MESH_PRISMS_MAX])
+            part = prisms.subset(reachable[start : start + _MESH_PRISMS_MAX])
             mesh = mesh_of(part, sides=_CYLINDER_SIDES, caps=False)
             shape = pybullet.createCollisionShape(
                 pybullet.GEOM_MESH,
@@ -306,9 +305,7 @@ class Physics:
         )
         self._names[_visual_body(floor, (0, 0, -0.5), client)] = ID_FLOOR
         for color in np.unique(prisms.color):
-            mesh = mesh_of(
-                _subset(prisms, np.flatnonzero(prisms.color == color)), sides=_VISUAL_CYLINDER_SIDES, caps=True
-            )
+            mesh = mesh_of(prisms.subset(prisms.color == color), sides=_VISUAL_CYLINDER_SIDES, caps=True)
             corners = mesh.vertices[mesh.triangles]  # (T, 3, 3): every face has corners of its own, for flat shading
             normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
             normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -337,50 +334,9 @@ class Physics:
             )
 
 
-class _Lists:
-    """A list of numbers or of rows of numbers, the same objects at each call.
-
-    PyBullet never lets go of a list that it was given for a mesh: fresh ones would pile up, 90 kB with each build.
-    """
-
-    def __init__(self) -> None:
-        self._rows: list[list[float]] = []
-        self._list: list[Any] = []
-
-    def filled(self, values: NDArray[Any]) -> list[Any]:
-        """The list with the values (N,) or (N, 3) in it."""
-        if values.ndim == 1:
-            self._list[:] = values.tolist()
-            return self._list
-        self._rows.extend([] for _ in range(len(values) - len(self._rows)))
-        for row, value in zip(self._rows, values.tolist(), strict=False):
-            row[:] = value
-        self._list[:] = self._rows[: len(values)]
-        return self._list
-
-
-_VERTICES, _NORMALS, _INDICES = _Lists(), _Lists(), _Lists()
+_VERTICES, _NORMALS, _INDICES = ReusedList(), ReusedList(), ReusedList()
 _NO_CONTACTS = Contacts(clutter=False, movers=())
 _VISUAL_TRIANGLES_MAX = 20_000
-
-
-def _under_slabs(prisms: Prisms) -> NDArray[np.bool_]:
-    """Which prisms (N,) stand wholly under a slab that stops every body before them, as the legs of tables do."""
-    hidden = np.zeros(len(prisms), dtype=np.bool_)
-    slabs = np.flatnonzero((prisms.kind == BOX) & (prisms.z[:, 0] > 0.0) & (prisms.z[:, 0] < _LOWEST_BODY_M))
-    thin = np.flatnonzero(prisms.half.max(axis=1, initial=0.0) <= _THIN_M)
-    offset = prisms.center[thin, None] - prisms.center[None, slabs]  # (T, S, 2)
-    cos, sin = np.cos(prisms.yaw[slabs]), np.sin(prisms.yaw[slabs])
-    along = np.abs(cos * offset[..., 0] + sin * offset[..., 1])
-    across = np.abs(cos * offset[..., 1] - sin * offset[..., 0])
-    reach = np.hypot(prisms.half[thin, 0], prisms.half[thin, 1])[:, None]
-    inside = (along + reach <= prisms.half[slabs, 0]) & (across + reach <= prisms.half[slabs, 1])
-    hidden[thin] = inside.any(axis=1)
-    return hidden
-
-
-def _subset(prisms: Prisms, which: NDArray[np.int64]) -> Prisms:
-    return Prisms(*(getattr(prisms, name)[which] for name in ("kind", "center", "half", "yaw", "z", "color")))
 
 
 def _middle(shape: MoverShape) -> float:

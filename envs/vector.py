@@ -113,7 +113,8 @@ class TrackVectorEnv(VectorEnv[dict[str, Array], Array, Array], EzPickle):
 
     def close_extras(self, **_: Any) -> None:
         """Free clients, memory and processes."""
-        self._batch.close()
+        if hasattr(self, "_batch"):  # Gymnasium closes an environment too whose constructor has failed
+            self._batch.close()
 
     def _seeds(self, seed: int | Sequence[int | None] | None) -> list[int | None]:
         if seed is None:

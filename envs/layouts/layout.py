@@ -85,6 +85,10 @@ class Prisms:
         names = ("kind", "center", "half", "yaw", "z", "color")
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
+    def subset(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> "Prisms":
+        """The prisms that an index or a mask chooses."""
+        return Prisms(*(getattr(self, name)[which] for name in ("kind", "center", "half", "yaw", "z", "color")))
+
     @classmethod
     def _filled(
         cls, kind: int, center: ArrayLike, half: ArrayLike, yaw: ArrayLike, z: ArrayLike, color: ArrayLike

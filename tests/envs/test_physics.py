@@ -15,7 +15,8 @@ import pytest
 
 from envs.errors import PhysicsError, RenderError
 from envs.layouts.layout import Layout, Prisms
-from envs.physics import CONTROL_DT_S, SUBSTEP_MOTION_M, SUBSTEPS_MAX, SUBSTEPS_MIN, MoverShape, Physics, _under_slabs
+from envs.meshes import under_slabs
+from envs.physics import CONTROL_DT_S, SUBSTEP_MOTION_M, SUBSTEPS_MAX, SUBSTEPS_MIN, MoverShape, Physics
 
 TRACKER, TARGET = MoverShape(0.25, 1.2, 30.0, 1), MoverShape(0.25, 1.7, 70.0, 2)
 STILL = (0.0, 0.0, 0.0)
@@ -236,7 +237,7 @@ def test_only_legs_that_a_slab_covers_are_left_out(physics):
     outside = Prisms.boxes([[3.0, 0.0]], (0.03, 0.03), z=(0.0, 0.7))
     sticking_out = Prisms.boxes([[5.0, 0.62]], (0.03, 0.03), z=(0.0, 0.7))
     prisms = Prisms.concatenate([slab, covered, outside, sticking_out])
-    assert _under_slabs(prisms).tolist() == [False, True, False, False]
+    assert under_slabs(prisms).tolist() == [False, True, False, False]
     physics.build(layout_of(prisms), [TRACKER, TARGET])
     physics.place(np.array([[1.5, 0.0, 0.0], [0.0, 8.0, 0.0]]))
     for _ in range(20):
