@@ -40,10 +40,10 @@ def checked_actions(actions: Any, *, num_worlds: int, player: str) -> NDArray[np
     good = np.abs(values) <= 1.0 + _ROUNDING
     if not good.all():
         world, entry = np.argwhere(~good)[0].tolist()
-        raise ValueError(
-            f"{player}: action {values[world].tolist()} of world {world}: {('forward', 'turn')[entry]} must lie in"
-            " [-1, 1]; clip it first (gymnasium.wrappers.ClipAction does)"
-        )
+        what = f"{player}: action {values[world].tolist()} of world {world}: {('forward', 'turn')[entry]}"
+        if not np.isfinite(values[world, entry]):
+            raise ValueError(f"{what} is not finite")
+        raise ValueError(f"{what} must lie in [-1, 1]; clip it first (gymnasium.wrappers.ClipAction does)")
     return np.clip(values, -1.0, 1.0)
 
 

@@ -56,7 +56,9 @@ class DuelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
         self.metadata = {**self.metadata, "render_modes": usable_render_modes()}  # type: ignore[misc]
         if max_cycles is not None:
             arguments["episode_steps"] = max_cycles
-        self.settings = world_settings(**{"target_policy": "external", **arguments})
+        self.settings = world_settings(
+            "render_mode", "action", "max_cycles", **{"target_policy": "external", **arguments}
+        )
         self.possible_agents = list(AGENTS)
         self.agents: list[str] = []
         self._spaces = {

@@ -40,7 +40,9 @@ class _Announcer(event.Listener):  # type: ignore[misc]
     def on_start(self, event: Any) -> None:
         if not self._said:
             self._said = True
-            sys.stderr.write("rspt: compiling the Numba kernels (first start only, about 15 s) ...\n")
+            sys.stderr.write(
+                "rspt: compiling Numba kernels, which the next start finds in the cache (15 s or less) ...\n"
+            )
             sys.stderr.flush()
 
     def on_end(self, event: Any) -> None:

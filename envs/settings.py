@@ -1,4 +1,9 @@
-"""The base of every config model."""
+"""The base of every config model, and what is said of values that do not fit one."""
+
+import difflib
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -7,3 +12,45 @@ class Settings(BaseModel):
     """Frozen settings: unknown keys, NaN and infinity are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+def unknown(name: str, known: Sequence[str]) -> str:
+    """The name, the nearest known one if any is near, and all that are known."""
+    nearest = difflib.get_close_matches(name, known, n=1)
+    hint = f", did you mean {nearest[0]!r}?" if nearest else ""
+    return f"{name!r}{hint} (known: {', '.join(known)})"
+
+
+def sentence(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    """One problem of a ValidationError in words: the field, what is allowed, the value."""
+    place = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        fields = _model_at(model, place[:-1])
+        known = list(fields.model_fields) if fields is not None else []
+        return f"{'.'.join(place[:-1])}: unknown key {unknown(place[-1], known)}"
+    text = problem["msg"].removeprefix("Value error, ")
+    value = "" if repr(problem["input"]) in text else f" (got {problem['input']!r})"
+    return f"{'.'.join(place) or 'settings'}: {text}{value}"
+
+
+def described(model: type[BaseModel]) -> str:
+    """The fields of a model as a Markdown table: name, default, meaning."""
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
+        default = field.get_default(call_default_factory=True)
+        shown = "see below" if isinstance(default, BaseModel) else f"`{default!r}`"
+        rows.append(f"| `{name}` | {shown} | {meaning} |")
+    return "\n".join(rows)
+
+
+def _model_at(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel] | None:
+    """The nested model at a path of field names."""
+    for part in path:
+        field = model.model_fields.get(part)
+        kinds = [] if field is None else [field.annotation, *typing.get_args(field.annotation)]
+        nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if len(nested) != 1:
+            return None
+        model = nested[0]
+    return model

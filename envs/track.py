@@ -38,7 +38,7 @@ class TrackEnv(gymnasium.Env[Observation, Any], EzPickle):
         EzPickle.__init__(self, render_mode=render_mode, action=action, **arguments)
         self.render_mode = render_mode
         self.metadata = {**self.metadata, "render_modes": usable_render_modes()}  # type: ignore[misc]
-        self.settings = one_seat(world_settings(**arguments))
+        self.settings = one_seat(world_settings("render_mode", "action", **arguments))
         self.observation_space = tracker_observation_space(self.settings)  # type: ignore[assignment]
         self.action_space = action_space(action)
         self._discrete = action == "discrete7"

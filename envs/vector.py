@@ -52,13 +52,19 @@ class TrackVectorEnv(VectorEnv[dict[str, Array], Array, Array], EzPickle):
     ) -> None:
         own = {name: value for name, value in locals().items() if name not in ("self", "arguments", "__class__")}
         EzPickle.__init__(self, **own, **arguments)
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+        if not 0 <= num_workers <= num_envs:
+            raise ValueError(f"num_workers must be 0 to the number of worlds {num_envs}, got {num_workers}")
         if max_episode_steps is not None:
             arguments["episode_steps"] = max_episode_steps
         mode = AutoresetMode(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": mode}  # type: ignore[misc]
         self.render_mode = checked_render_mode(render_mode, ["rgb_array"])
         self.num_envs = num_envs
-        self.settings = one_seat(world_settings(**arguments))
+        self.settings = one_seat(
+            world_settings("num_workers", "autoreset_mode", "render_mode", "action", "max_episode_steps", **arguments)
+        )
         self.single_observation_space = tracker_observation_space(self.settings)
         self.single_action_space = action_space(action)
         self.observation_space = batch_space(self.single_observation_space, num_envs)

@@ -82,6 +82,12 @@ class ShardedBatch:
             self._own = WorldBatch(settings, edges[1], autoreset=autoreset, arrays=mine, threads=1)
             warm_up()  # while the others start, who then find the compiled kernels in the cache
             self._answers(_START_TIMEOUT_S)
+        except WorkerError as error:
+            self.close()
+            raise WorkerError(
+                f"{error}\nWorker processes are spawned: they import the script anew, which must be a file and make the"
+                ' environment under `if __name__ == "__main__":`'
+            ) from None
         except BaseException:
             self.close()
             raise

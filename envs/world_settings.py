@@ -1,6 +1,6 @@
 """Everything that can be set about a tracking world."""
 
-import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from envs.rewards import RewardSettings
 from envs.robots import RobotSettings
 from envs.sensors.camera import CameraSettings
 from envs.sensors.noise import NoiseSettings, noise_of
-from envs.settings import Settings
+from envs.settings import Settings, sentence, unknown
 from envs.spawn import StartSettings
 from envs.targets.policy import Policy, policy_of
 
@@ -104,15 +104,19 @@ class WorldSettings(Settings):
     @classmethod
     def _several_layouts(cls, value: Any) -> Any:
         items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-        if not items:
-            raise ValueError("layout must name at least one family or file")
+        if not items or not all(isinstance(item, (str, Path, Layout)) for item in items):
+            raise ValueError("must be a family, a map file, a Layout, or a list of them")
         return items
 
     @field_validator("target_policy", mode="before")
     @classmethod
     def _policies(cls, value: Any) -> Any:
         items = value if isinstance(value, (list, tuple)) else (value,)
-        return tuple(item if item is None else policy_of(item) for item in items)
+        try:
+            return tuple(item if item is None else policy_of(item) for item in items)
+        except ValidationError as error:  # of a mapping's settings
+            problems = error.errors()
+        raise ValueError("; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in problems))
 
     @field_validator("distractor_policy", mode="before")
     @classmethod
@@ -125,7 +129,7 @@ class WorldSettings(Settings):
     @field_validator("noise", mode="before")
     @classmethod
     def _noise(cls, value: Any) -> Any:
-        return noise_of(value)
+        return value if isinstance(value, Mapping) else noise_of(value)
 
     @field_validator("target_speed_ratio", mode="before")
     @classmethod
@@ -148,25 +152,27 @@ class WorldSettings(Settings):
         return max(nominal, drawn[1] if drawn else 0)
 
 
-def world_settings(**arguments: Any) -> WorldSettings:
+def world_settings(*also: str, **arguments: Any) -> WorldSettings:
     """Settings from keyword arguments.
 
     `resolution=(width, height)` is short for the camera's size.
+
+    Args:
+        also: names that the caller takes itself, for the message about an unknown one.
+        arguments: fields of WorldSettings.
 
     Raises:
         ValueError: naming the argument, its value and what is allowed.
     """
     if "resolution" in arguments:
         arguments["camera"] = _resized(arguments.get("camera"), arguments.pop("resolution"))
-    for name in set(arguments) - set(WorldSettings.model_fields):
-        known = [*WorldSettings.model_fields, "resolution"]
-        nearest = difflib.get_close_matches(name, known, n=1)
-        hint = f", did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"unknown argument {name!r}{hint} (known: {', '.join(known)})")
+    known = [*also, *WorldSettings.model_fields, "resolution"]
+    for name in set(arguments) - set(known):
+        raise ValueError(f"unknown argument {unknown(name, known)}")
     try:
         return WorldSettings(**arguments)
     except ValidationError as error:
-        raise ValueError("; ".join(_sentence(problem) for problem in error.errors())) from None
+        raise ValueError("; ".join(sentence(WorldSettings, problem) for problem in error.errors())) from None
 
 
 def _resized(camera: Any, resolution: Any) -> CameraSettings:
@@ -179,11 +185,5 @@ def _resized(camera: Any, resolution: Any) -> CameraSettings:
         return CameraSettings(**{**base.model_dump(), "width": width, "height": height})
     except ValidationError as error:
         raise ValueError(
-            f"resolution {resolution!r}: " + "; ".join(_sentence(problem) for problem in error.errors())
+            f"resolution {resolution!r}: " + "; ".join(sentence(CameraSettings, problem) for problem in error.errors())
         ) from None
-
-
-def _sentence(problem: Any) -> str:
-    place = ".".join(str(part) for part in problem["loc"]) or "settings"
-    text = problem["msg"].removeprefix("Value error, ")
-    return f"{place}: {text} (got {problem['input']!r})"

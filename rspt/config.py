@@ -38,7 +38,7 @@ def find_config(name_or_path: str) -> Path:
     names = sorted(path.stem for path in configs_folder().glob("*.yaml"))
     if name_or_path not in names:
         near = difflib.get_close_matches(name_or_path, names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
         raise ConfigError(f"unknown config {name_or_path!r}{hint} Allowed: {', '.join(names)}, or a path to a .yaml")
     return configs_folder() / f"{name_or_path}.yaml"
 
@@ -63,7 +63,7 @@ def _first_problem(error: ValidationError, model: type[Settings]) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, model.model_fields, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
         return f"unknown key {key!r}{hint} Allowed: {', '.join(model.model_fields)}"
     if problem["type"] == "missing":
         return f"the key {key!r} is missing"

@@ -41,8 +41,10 @@ def make_layout(name: str, rng: np.random.Generator, *, size_m: float | None = N
     """
     if name not in FAMILIES:
         near = difflib.get_close_matches(str(name), FAMILIES, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise LayoutError(f"unknown layout family {name!r}{hint} Allowed: {', '.join(FAMILIES)}")
+        hint = f", did you mean {near[0]!r}?" if near else ";"
+        raise LayoutError(
+            f"unknown layout family {name!r}{hint} Allowed: {', '.join(FAMILIES)}, or a map file (.yaml, .map, .txt)"
+        )
     if size_m is None:
         size_m = float(rng.uniform(*SIZE_RANGE_M[name]))
     low, high = SIZE_LIMITS_M

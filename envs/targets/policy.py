@@ -7,6 +7,7 @@ from typing import Any
 from envs.targets.evade import EvadePolicy
 from envs.targets.goal import GoalPolicy
 from envs.targets.replay import ReplayPolicy, ReplaySettings
+from envs.targets.tracks import ReplayTrack
 from envs.targets.wander import WanderPolicy
 
 Policy = GoalPolicy | WanderPolicy | EvadePolicy | ReplayPolicy
@@ -20,8 +21,8 @@ POLICY_NAMES = (*_BY_NAME, "replay", EXTERNAL)
 """What `policy_of` knows."""
 
 
-def policy_of(choice: "str | Mapping[str, Any] | Policy | ReplaySettings") -> Policy | None:
-    """The policy that a name, a mapping with the key `name` and settings, or a settings object stands for.
+def policy_of(choice: "str | Mapping[str, Any] | Policy | ReplaySettings | ReplayTrack") -> Policy | None:
+    """The policy that a name, a mapping with the key `name` and settings, a settings object or a track stands for.
 
     Returns:
         The policy; None for `external`, whose mover somebody else acts for.
@@ -32,10 +33,12 @@ def policy_of(choice: "str | Mapping[str, Any] | Policy | ReplaySettings") -> Po
     """
     if isinstance(choice, ReplaySettings):
         return choice.load()
+    if isinstance(choice, ReplayTrack):
+        return ReplayPolicy(track=choice)
     if isinstance(choice, Policy):
         return choice
     if not isinstance(choice, (str, Mapping)):
-        raise ValueError(f"a policy is a name, a mapping or a settings object, got {choice!r}")
+        raise ValueError(f"a policy is a name, a mapping, a settings object or a ReplayTrack, got {type(choice)}")
     settings = {"name": choice} if isinstance(choice, str) else dict(choice)
     name = settings.get("name")
     if name not in POLICY_NAMES:
@@ -48,6 +51,8 @@ def policy_of(choice: "str | Mapping[str, Any] | Policy | ReplaySettings") -> Po
         return None
     if name == "replay":
         if "file" not in settings:
-            raise ValueError("the policy 'replay' needs a track: {'name': 'replay', 'file': ...}, or a ReplayPolicy")
+            raise ValueError(
+                "the policy 'replay' needs a track: {'name': 'replay', 'file': ...}, or hand in a ReplayTrack"
+            )
         return ReplaySettings.model_validate(settings).load()
     return _BY_NAME[name].model_validate(settings)

@@ -27,7 +27,7 @@ def start(cache: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_first_start_says_what_it_waits_for_and_the_second_does_not(tmp_path):
     first = start(tmp_path)
-    assert first.stderr.count("compiling the Numba kernels") == 1
+    assert first.stderr.count("compiling Numba kernels") == 1
     second = start(tmp_path)
     assert "compiling" not in second.stderr
     assert second.stdout == first.stdout

@@ -21,7 +21,6 @@ from envs.batch import WorldBatch
 from envs.errors import LayoutError, RenderError
 from envs.layouts import SPLITS
 from envs.layouts.layout import Layout, Prisms
-from envs.targets.replay import ReplayPolicy
 from envs.targets.tracks import ReplayTrack
 from envs.world_settings import world_settings
 
@@ -236,8 +235,8 @@ def test_the_body_is_drawn_per_episode_within_its_ranges():
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        ([np.nan, 0.0], "forward"),
-        ([0.0, np.inf], "turn"),
+        ([np.nan, 0.0], "forward is not finite"),
+        ([0.0, np.inf], "turn is not finite"),
         ([0.0, 1.01], r"turn must lie in \[-1, 1\]"),
         ([-1.5, 0.0], "forward must lie"),
         ([0.0], "shape"),
@@ -291,6 +290,15 @@ def test_calls_out_of_order_are_refused():
         ({"layuot": "blocks"}, "unknown argument 'layuot', did you mean 'layout'"),
         ({"layout": "blokcs"}, "blocks"),
         ({"layout": []}, "layout"),
+        ({"layout": None}, "layout: must be a family, a map file, a Layout"),
+        ({"layout": 3}, "layout: must be a family"),
+        ({"render_mod": "rgb_array"}, "did you mean 'render_mode'"),
+        ({"actions": "discrete7"}, "did you mean 'action'"),
+        ({"camera": {"fov_deg": 60}}, "camera: unknown key 'fov_deg', did you mean 'hfov_deg'"),
+        ({"start": {"distance": (2, 3)}}, "start: unknown key 'distance', did you mean 'distance_m'"),
+        ({"noise": {"depth_sigm": 1}}, "noise: unknown key 'depth_sigm', did you mean 'depth_sigma'"),
+        ({"target_policy": {"name": "goal", "speed": 1}}, "target_policy.*speed"),
+        ({"target_policy": 7}, "target_policy.*name"),
         ({"layout": "no/such/map.yaml"}, "map.yaml"),
         ({"target_policy": "gaol"}, "goal"),
         ({"target_policy": "external"}, "duel_v0"),
@@ -311,7 +319,10 @@ def test_calls_out_of_order_are_refused():
         ({"layout_size_m": 3.0}, "layout_size_m"),
         ({"randomize": {"hfov_deg": (90, 60)}}, "hfov_deg"),
         ({"start": {"distance_m": (9.0, 10.0)}}, "distance_m"),
-        ({"reward": {"tracker": {"cost_contakt": 1.0}}}, "cost_contakt"),
+        (
+            {"reward": {"tracker": {"cost_contakt": 1.0}}},
+            "reward.tracker: unknown key 'cost_contakt', did you mean 'cost_contact'",
+        ),
         ({"render_mode": "movie"}, "render_mode"),
         ({"action": "discrete9"}, "discrete7"),
     ],
@@ -515,9 +526,7 @@ def test_masks_of_one_and_of_all_that_look_alike():
 
 def test_a_recorded_track_is_replayed():
     walk = np.stack([np.linspace(0.0, 12.0, 31), np.sin(np.linspace(0.0, 3.0, 31))], axis=1)
-    environment = make(
-        layout="blocks", target_policy=ReplayPolicy(track=ReplayTrack.from_array(walk, dt_s=0.4)), lost_after_steps=500
-    )
+    environment = make(layout="blocks", target_policy=ReplayTrack.from_array(walk, dt_s=0.4), lost_after_steps=500)
     environment.reset(seed=0)
     path = []
     for _ in range(110):
