@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the figures into this file")
     parser.add_argument("--seconds", type=float, default=2.0, help="per row and round")
-    parser.add_argument("--worlds", type=int, default=64, help="worlds of the batched rows")
+    parser.add_argument("--worlds", type=int, default=128, help="worlds of the batched rows")
     arguments = parser.parse_args()
     figures = measure(arguments.seconds, arguments.worlds)
     if arguments.json:
