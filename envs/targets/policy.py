@@ -1,6 +1,7 @@
 """The policies of scripted movers by name."""
 
 import difflib
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,9 @@ def policy_of(choice: "str | Mapping[str, Any] | Policy | ReplaySettings | Repla
     if isinstance(choice, Policy):
         return choice
     if not isinstance(choice, (str, Mapping)):
-        raise ValueError(f"a policy is a name, a mapping, a settings object or a ReplayTrack, got {type(choice)}")
+        raise ValueError(
+            f"a policy is a name, a mapping, a settings object or a ReplayTrack, got {reprlib.repr(choice)}"
+        )
     settings = {"name": choice} if isinstance(choice, str) else dict(choice)
     name = settings.get("name")
     if name not in POLICY_NAMES:
