@@ -82,9 +82,7 @@ class WorldBatch:
         self._source = PlaceSource(settings.layout, size_m=settings.layout_size_m, cell_m=settings.layout_cell_m)
         fields = step_fields(settings, final=autoreset == "same_step")
         self.out: StepArrays = assembled(allocate(fields, num_worlds) if arrays is None else arrays)
-        self._policies = [
-            settings.target_policy[(first_world + world) % len(settings.target_policy)] for world in range(num_worlds)
-        ]
+        self._policies = [settings.policy_of_world(first_world + world) for world in range(num_worlds)]
         self.external = np.array([policy is None for policy in self._policies])
         self._movers = ScriptedMovers(num_worlds, settings.num_movers, dt_s=CONTROL_DT_S)
         self._drives = Drives(

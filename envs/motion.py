@@ -42,7 +42,8 @@ class Motion:
 
     Args:
         worlds: one for each world.
-        always: step the engine in the open too; the motion is the same but for rounding.
+        always: step the engine in the open too; the motion is the same but for rounding, on which
+            a contact may hang.
         shown: put the bodies into the engine in any case, for cameras or a window that look into it.
 
     Attributes:

@@ -22,7 +22,6 @@ from envs.actions import checked_actions
 from envs.arrays import StepArrays, allocate, assembled, size_of, step_fields
 from envs.batch import Autoreset, WorldBatch
 from envs.errors import WorkerError
-from envs.layouts.source import PlaceSource
 from envs.view import View
 from envs.warmup import warm_up
 from envs.world_settings import WorldSettings
@@ -62,8 +61,6 @@ class ShardedBatch:
     ) -> None:
         if not 1 <= num_workers <= num_worlds:
             raise ValueError(f"num_workers must be 1 to the number of worlds {num_worlds}, got {num_workers}")
-        # a layout that cannot be played is reported here, by its own error
-        PlaceSource(settings.layout, size_m=settings.layout_size_m, cell_m=settings.layout_cell_m)
         self.settings, self.num_worlds, self.autoreset = settings, num_worlds, autoreset
         fields = step_fields(settings, final=autoreset == "same_step")
         self._memory = SharedMemory(create=True, size=size_of(fields, num_worlds))
@@ -75,11 +72,12 @@ class ShardedBatch:
         self._actions = allocate(_ACTION_FIELDS, num_worlds, self._action_memory.buf)
         edges = np.linspace(0, num_worlds, num_workers + 1).round().astype(int).tolist()
         names = (self._memory.name, self._action_memory.name)
-        for first, end in pairwise(edges[1:]):
-            self._workers.append(_started((settings, num_worlds, first, end, autoreset, names)))
         mine = {name: array[: edges[1]] for name, array in arrays.items()}
         try:
+            # first, so that a layout that cannot be played is reported by its own error and no process is started
             self._own = WorldBatch(settings, edges[1], autoreset=autoreset, arrays=mine, threads=1)
+            for first, end in pairwise(edges[1:]):
+                self._workers.append(_started((settings, num_worlds, first, end, autoreset, names)))
             warm_up()  # while the others start, who then find the compiled kernels in the cache
             self._answers(_START_TIMEOUT_S)
         except WorkerError as error:
@@ -92,8 +90,7 @@ class ShardedBatch:
             self.close()
             raise
         self._own_view: View | None = None
-        policies = [settings.target_policy[world % len(settings.target_policy)] for world in range(num_worlds)]
-        self.external = np.array([policy is None for policy in policies])
+        self.external = np.array([settings.policy_of_world(world) is None for world in range(num_worlds)])
 
     def reset(
         self,

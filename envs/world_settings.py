@@ -88,7 +88,8 @@ class WorldSettings(Settings):
     """Range of the target's greatest speed as a share of the tracker's; drawn per episode."""
     engine: Literal["within_reach", "always"] = "within_reach"
     """When PyBullet steps a world: where a body can touch something within the step, or always. The motion is the same
-    but for rounding: out of reach of everything a driven body moves uniformly."""
+    but for rounding: out of reach of everything a driven body moves uniformly. A contact that hangs on rounding may
+    turn out otherwise."""
     start: StartSettings = StartSettings()
     """Where the tracker starts."""
     randomize: RandomizeSettings = RandomizeSettings()
@@ -138,6 +139,10 @@ class WorldSettings(Settings):
         if not all(isinstance(v, (int, float)) and 0.05 <= v <= 2.0 for v in (low, high)) or low > high:
             raise ValueError(f"target_speed_ratio must be a number or a range within 0.05 to 2.0, got {value!r}")
         return (float(low), float(high))
+
+    def policy_of_world(self, world: int) -> Policy | None:
+        """Who acts for the target of a world; None is the second player."""
+        return self.target_policy[world % len(self.target_policy)]
 
     @property
     def num_movers(self) -> int:
