@@ -22,6 +22,7 @@ import numpy as np
 
 import envs  # noqa: F401
 from envs.vector import TrackVectorEnv
+from rspt.track_state_vector import TrackStateVectorEnv
 
 ROUNDS = 3
 LAYOUT = "mixed"
@@ -53,6 +54,9 @@ def measure(seconds: float, worlds: int) -> dict[str, float | str | int | None]:
         "workers_2_bullet_64x48": lambda: Batched(8, num_workers=workers, renderer="bullet"),
         "workers_2_160x120": lambda: Batched(worlds, num_workers=workers, resolution=(160, 120)),
         "workers_2_bullet_160x120": lambda: Batched(8, num_workers=workers, renderer="bullet", resolution=(160, 120)),
+        "state_kalman_64x48": lambda: Batched(worlds, state=True, predictor="kalman"),
+        "state_learned_64x48": lambda: Batched(worlds, state=True, predictor="learned"),
+        "state_kalman_workers_2_64x48": lambda: Batched(worlds, state=True, predictor="kalman", num_workers=workers),
         "vizdoom_160x120": Doom,
     }
     figures: dict[str, float | str | int | None] = {
@@ -105,10 +109,11 @@ def follow(info: dict[str, np.ndarray]) -> np.ndarray:
 
 
 class Batched(Stepper):
-    """The vectorised environment with a tracker that follows."""
+    """The vectorised environment, of sensors or of the state, with a tracker that follows."""
 
-    def __init__(self, worlds: int, **arguments: object) -> None:
-        self.environment = TrackVectorEnv(worlds, layout=LAYOUT, **arguments)  # type: ignore[arg-type]
+    def __init__(self, worlds: int, *, state: bool = False, **arguments: object) -> None:
+        kind = TrackStateVectorEnv if state else TrackVectorEnv
+        self.environment = kind(worlds, layout=LAYOUT, **arguments)  # type: ignore[arg-type]
         self.steps_per_call = worlds
         _, self.info = self.environment.reset(seed=0)
         for _ in range(10):
@@ -178,6 +183,8 @@ def _print_ratios(figures: dict[str, float | str | int | None]) -> None:
         ("raycast : bullet, 160x120, one process", "raycast_160x120", "bullet_160x120"),
         ("raycast : bullet, 64x48, two workers", "workers_2_64x48", "workers_2_bullet_64x48"),
         ("raycast : bullet, 160x120, two workers", "workers_2_160x120", "workers_2_bullet_160x120"),
+        ("with perception (Kalman) : sensors alone", "state_kalman_64x48", "raycast_64x48"),
+        ("with perception (learned) : sensors alone", "state_learned_64x48", "raycast_64x48"),
         ("raycast with rgb : ViZDoom, 160x120, one process", "raycast_rgb_160x120", "vizdoom_160x120"),
     ):
         a, b = figures[over], figures[under]

@@ -38,6 +38,8 @@ COUNTERS: dict[str, DTypeLike] = {
 }
 """Further entries of `info`: faults since the world was made, steps of this episode in which the target was deadlocked,
 number of the step, seeds that repeat the episode and its layout."""
+BODY = ("speed_max_mps", "turn_max_radps", "hfov_deg", "camera_height_m")
+"""What an episode draws of the tracker's body and what a robot knows of its own: limits of an action, camera."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class StepArrays:
         truncated: (W,) time is up, or a fault.
         restarted: (W,) the world was reset by this step.
         status: the truth.
+        body: by the names in BODY, (W,): the tracker's of the present episode.
+        final_poses: (W, M, 3) the true poses before a reset in the same step; None in the other autoreset modes.
+        final_velocities: (W, M, 2) likewise.
     """
 
     observation: dict[str, Array]
@@ -67,6 +72,9 @@ class StepArrays:
     truncated: NDArray[np.bool_]
     restarted: NDArray[np.bool_]
     status: Status
+    body: dict[str, NDArray[np.float64]]
+    final_poses: NDArray[np.float64] | None
+    final_velocities: NDArray[np.float64] | None
 
     @property
     def frame(self) -> SensorFrame:
@@ -106,8 +114,11 @@ def step_fields(settings: WorldSettings, *, final: bool) -> dict[str, Field]:
     if final:
         fields.update({f"final_observation/{name}": field for name, field in observation.items()})
         fields.update({f"final_info/{name}": field for name, field in info.items()})
+        for name in ("poses", "velocities"):
+            fields[f"final_{name}"] = (getattr(status, name).shape[1:], np.float64)
     fields.update(dict.fromkeys(("reward", "target_reward"), ((), np.float64)))
     fields.update(dict.fromkeys(("terminated", "truncated", "restarted"), ((), np.bool_)))
+    fields.update({f"body/{name}": ((), np.float64) for name in BODY})
     for name in ("poses", "velocities"):
         value = getattr(status, name)
         fields[f"status/{name}"] = (value.shape[1:], value.dtype)
@@ -144,6 +155,9 @@ def assembled(arrays: Mapping[str, Array]) -> StepArrays:
         info=info,
         final_info=group("final_info"),
         status=Status(**{name: status.get(name, info.get(name)) for name in Status._fields}),  # type: ignore[arg-type]
+        body=group("body"),
+        final_poses=arrays.get("final_poses"),
+        final_velocities=arrays.get("final_velocities"),
         **{name: arrays[name] for name in ("reward", "target_reward", "terminated", "truncated", "restarted")},
     )
 

@@ -12,6 +12,7 @@ from envs.arrays import StepArrays, allocate, assembled, step_fields
 from envs.drives import Drives
 from envs.episode import Episode, draw_episode
 from envs.faults import fault_codes
+from envs.foresight import foreseen
 from envs.jit import announced_compilation
 from envs.layouts.free_space import FreeSpace
 from envs.layouts.source import PlaceSource
@@ -91,6 +92,7 @@ class WorldBatch:
         self._bounds = np.zeros((num_worlds, 4))
         self._episodes: list[Episode | None] = [None] * num_worlds
         self._bases: list[int | None] = [None] * num_worlds
+        self._final_spaces: dict[int, FreeSpace] = {}
         self._numbers = [0] * num_worlds
         self._seeds = [0] * num_worlds
         self._closed = False
@@ -183,6 +185,24 @@ class WorldBatch:
         status = self.out.status
         spaces = [episode.place.space for episode in self.episodes]
         return PrivilegedView(spaces, status.poses.copy(), status.velocities.copy())
+
+    def final_view(self) -> PrivilegedView:
+        """The truth before the reset in the worlds that this step finished, and the present one in the others.
+
+        Raises:
+            ValueError: unless the batch resets in the same step.
+        """
+        view, poses, velocities = self.privileged_view(), self.out.final_poses, self.out.final_velocities
+        if poses is None or velocities is None:
+            raise ValueError(f"final_view() is for autoreset 'same_step', not {self.autoreset!r}")
+        for world in np.flatnonzero(self.out.done).tolist():
+            view.free_spaces[world] = self._final_spaces[world]
+            view.poses[world], view.velocities[world] = poses[world], velocities[world]
+        return view
+
+    def foreseen(self, steps: int) -> NDArray[np.float64]:
+        """Where the targets would go in truth, (W, S, 2) metres in the world, see `envs.foresight`."""
+        return foreseen(self._movers, self._drives, self.out.status, external=self.external, steps=steps)
 
     def close(self) -> None:
         """Give every client of the engine back; a second call does nothing."""
@@ -280,6 +300,10 @@ class WorldBatch:
         for last, now in ((out.final_observation, out.observation), (out.final_info, out.info)):
             for name, array in now.items():
                 last[name][which] = array[which]
+        assert out.final_poses is not None
+        assert out.final_velocities is not None
+        out.final_poses[which], out.final_velocities[which] = out.status.poses[which], out.status.velocities[which]
+        self._final_spaces = {world: self.episodes[world].place.space for world in which.tolist()}
         ends = [array[which] for array in (out.reward, out.target_reward, out.terminated, out.truncated)]
         self._restart(which)
         for array, values in zip((out.reward, out.target_reward, out.terminated, out.truncated), ends, strict=True):
@@ -320,6 +344,8 @@ class WorldBatch:
             episode = self._episodes[world]
             assert episode is not None
             status.poses[world] = episode.poses
+            for name, value in episode.body.items():
+                out.body[name][world] = value
             out.info["episode_seed"][world] = episode.seed.episode
             out.info["layout_seed"][world] = episode.seed.layout
         zeroed = [status.velocities, status.hidden_steps, status.contact, status.contact_target, status.fault]

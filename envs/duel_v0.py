@@ -10,7 +10,7 @@ from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import parallel_to_aec, wrappers
 
 from envs.actions import checked_action
-from envs.batch import PrivilegedView
+from envs.batch import PrivilegedView, WorldBatch
 from envs.one_world import Observation, OneWorld
 from envs.spaces import ActionKind, action_space, target_observation_space, tracker_observation_space
 from envs.target_view import target_observations
@@ -68,6 +68,11 @@ class DuelEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
         self._discrete = action == "discrete7"
         self._world = OneWorld(self.settings, render_mode=render_mode)
         self._last_action = np.zeros(2)
+
+    @property
+    def batch(self) -> WorldBatch:
+        """The batch that holds the world."""
+        return self._world.batch
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
         """The observation space of a player, the same object at each call."""

@@ -48,6 +48,17 @@ class Episode(NamedTuple):
     movers_rng: np.random.Generator
     noise_key: int
 
+    @property
+    def body(self) -> dict[str, float]:
+        """What a robot knows of its own body, by the names in `envs.arrays.BODY`."""
+        tracker, camera = self.robots[0], self.camera
+        return {
+            "speed_max_mps": tracker.speed_max_mps,
+            "turn_max_radps": tracker.turn_max_radps,
+            "hfov_deg": camera.hfov_deg,
+            "camera_height_m": camera.height_m,
+        }
+
 
 def draw_episode(
     settings: WorldSettings, source: PlaceSource, seed: EpisodeSeed, *, target_policy: Policy | None

@@ -8,7 +8,7 @@ from gymnasium.utils import EzPickle
 from numpy.typing import NDArray
 
 from envs.actions import checked_action
-from envs.batch import PrivilegedView
+from envs.batch import PrivilegedView, WorldBatch
 from envs.one_world import Observation, OneWorld
 from envs.seeds import checked_seed
 from envs.spaces import ActionKind, action_space, tracker_observation_space
@@ -43,6 +43,11 @@ class TrackEnv(gymnasium.Env[Observation, Any], EzPickle):
         self.action_space = action_space(action)
         self._discrete = action == "discrete7"
         self._world = OneWorld(self.settings, render_mode=render_mode)
+
+    @property
+    def batch(self) -> WorldBatch:
+        """The batch that holds the world."""
+        return self._world.batch
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

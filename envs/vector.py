@@ -78,6 +78,11 @@ class TrackVectorEnv(VectorEnv[dict[str, Array], Array, Array], EzPickle):
             self._batch = WorldBatch(self.settings, num_envs, autoreset=kind)  # type: ignore[arg-type]
         self._view: View | None = None
 
+    @property
+    def batch(self) -> WorldBatch | ShardedBatch:
+        """The worlds."""
+        return self._batch
+
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Array], dict[str, Any]]:

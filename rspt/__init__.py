@@ -1,6 +1,6 @@
 """Active object tracking: reconstruct the surroundings, predict the target's trajectory, train in a duel.
 
-Importing this package registers the Gymnasium ids of `envs`; it loads neither torch nor PyBullet.
+Importing this package registers its Gymnasium id and those of `envs`; it loads neither torch nor PyBullet.
 """
 
 from importlib.util import find_spec
@@ -17,4 +17,13 @@ for _name in ("envs", "agents"):
             f" rename or uninstall the other {_name!r}, or start Python from another folder"
         )
 
+import gymnasium as _gymnasium  # noqa: E402
+
 import envs as _envs  # noqa: E402, F401  the import registers the ids
+
+if "RSPT/TrackState-v0" not in _gymnasium.registry:
+    _gymnasium.register(
+        id="RSPT/TrackState-v0",
+        entry_point="rspt.track_state:TrackStateEnv",
+        vector_entry_point="rspt.track_state_vector:TrackStateVectorEnv",
+    )

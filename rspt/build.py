@@ -1,7 +1,7 @@
 """Composition: the players of the program, made of `envs`, `agents` and perception."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from agents.baselines import Oracle, Pid, View
 from envs.layouts.free_space import CELL_M, FreeSpace
 from envs.paths import PathWorkspace, find_path, nearest_free_cell, shorten
-from rspt.perception.localization import MaskLocalizer
+from rspt.perception.state import State, entry_of
 
 _MAX_EXPANDED = 200_000
 _NEAREST_CELLS = 20
@@ -18,34 +18,34 @@ _KEEP_M = 0.45
 
 
 class Player(Protocol):
-    """A tracker for B worlds: it sees the observation, and the truth if it is a privileged one."""
+    """A tracker for B worlds: it sees the structure-aware state, and the truth if it is a privileged one."""
 
     def reset(self, which: NDArray[np.bool_]) -> None:
         """Begin new episodes in the worlds (B,)."""
 
-    def act(self, observation: dict[str, NDArray[Any]], view: View) -> NDArray[np.float64]:
-        """Actions (B, 2) in [-1, 1] from a batch of observations and the truth."""
+    def act(self, state: State, view: View) -> NDArray[np.float64]:
+        """Actions (B, 2) in [-1, 1] from the states and the truth."""
 
 
 class PidPlayer:
-    """The proportional follower on the target mask; it does not look at the truth."""
+    """The proportional follower on the target that the state shows as seen; it does not look at the truth."""
 
     def __init__(self) -> None:
-        self._localizer, self._pid = MaskLocalizer(), Pid()
+        self._pid = Pid()
 
     def reset(self, which: NDArray[np.bool_]) -> None:
         """Begin new episodes in the worlds (B,)."""
-        self._localizer.reset(which)
         self._pid.reset(which)
 
-    def act(self, observation: dict[str, NDArray[Any]], view: View) -> NDArray[np.float64]:
-        """Actions (B, 2) from the observation alone."""
-        found = self._localizer.localize(observation["depth"], target_mask=observation["target_mask"])
-        return self._pid.act(found.position_ego, observation["velocity"])
+    def act(self, state: State, view: View) -> NDArray[np.float64]:
+        """Actions (B, 2) from the state alone."""
+        vector = state["vector"]
+        seen = entry_of(vector, "target_seen") > 0.5
+        return self._pid.act(np.where(seen, entry_of(vector, "target_position"), np.nan), entry_of(vector, "velocity"))
 
 
 class OraclePlayer:
-    """The privileged planner; it does not look at the observation."""
+    """The privileged planner; it does not look at the state."""
 
     def __init__(self) -> None:
         self._oracle = Oracle(path_search(), cell_m=CELL_M)
@@ -54,7 +54,7 @@ class OraclePlayer:
         """Begin new episodes in the worlds (B,)."""
         self._oracle.reset(which)
 
-    def act(self, observation: dict[str, NDArray[Any]], view: View) -> NDArray[np.float64]:
+    def act(self, state: State, view: View) -> NDArray[np.float64]:
         """Actions (B, 2) from the truth alone."""
         return self._oracle.act(view)
 

@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _add_demo(commands)
     _add_layouts(commands)
+    _add_train(commands)
     commands.add_parser(
         "doctor",
         allow_abbrev=False,
@@ -106,6 +107,15 @@ def _add_layouts(commands: Any) -> None:
     layouts.add_argument("--seeds", type=_positive_int, default=3, metavar="N", help="of each family (default: 3)")
     layouts.add_argument("--size", type=float, metavar="M", help="side of generated layouts in metres")
     layouts.add_argument("--cell", type=float, metavar="M", help="metres per cell of MovingAI maps")
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser(
+        "train", allow_abbrev=False, help="train what a recipe describes; the trajectory predictor, for instance"
+    )
+    train.add_argument("--config", required=True, metavar="NAME|FILE", help="recipe, `predictor` for instance")
+    train.add_argument("--out", type=Path, required=True, help="folder of weights, checkpoint, recordings and curves")
+    train.add_argument("--resume", action="store_true", help="go on with the training in --out")
 
 
 def _positive_int(text: str) -> int:

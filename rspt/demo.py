@@ -121,7 +121,7 @@ def _play_all(
     with closing(bar):
         first = settings.agents[0]
         for number, place in enumerate(places):
-            env = gymnasium.make("RSPT/Track-v0", layout=place.source, render_mode="rgb_array")
+            env = gymnasium.make("RSPT/TrackState-v0", layout=place.source, render_mode="rgb_array")
             with closing(env):
                 if number == 0:
                     path = out / f"first_{place.label}_{first}.mp4"

@@ -1,5 +1,6 @@
 """Scripted targets and distractors of many worlds: one kernel call per step, Python only where a plan is needed."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -81,6 +82,15 @@ class ScriptedMovers:
         for index, policy in enumerate(policies):
             if policy is not None:
                 self._start(world, index, policy, poses, speed_max_mps[index + 1], turn_max_radps[index + 1])
+
+    def fork(self) -> "ScriptedMovers":
+        """Movers that go on from here on their own: they share what an episode fixes and copy what a step changes."""
+        other = copy.copy(self)
+        other.deadlocked_steps, other._state, other._paths = (
+            array.copy() for array in (self.deadlocked_steps, self._state, self._paths)
+        )
+        other._generators = copy.deepcopy(self._generators)
+        return other
 
     def act(
         self, poses: NDArray[np.float64], velocities: NDArray[np.float64], active: NDArray[np.bool_]

@@ -1,161 +1,325 @@
 """Where the target is, seen from the robot: one position in the ego frame for each world, or missing."""
 
-from typing import Any, NamedTuple, Protocol
+from threading import Lock
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-_AGREES_WITHIN_M = 0.35
-"""Pixels whose depth differs more than this, in metres, from the median of the mask belong to something else."""
-_FITTING_STEPS = 3
-_DAMPING = 0.02
-"""Share of the full weight by which the fit of the circle is damped."""
+from rspt.perception.bodies import MAX_BODIES, Bodies, agreement, find_bodies, make_bodies, words_of
+from rspt.perception.foreground import mark_foreground
+from rspt.perception.frame import DEPTH_BEYOND_RANGE, DEPTH_INVALID, Expectation, Frame
+from rspt.perception.jit import kernel
+from rspt.perception.occlusion import hidden_share
+from rspt.perception.optics import Optics, from_ego, levelled, to_base
+from rspt.perception.others import Others, boxed, is_box, tell_apart
+
 _CONFIDENT_PIXELS = 8
+BEYOND_M = 1.5
+"""Bodies so far beyond the gate, in metres, are found before those farther off; one across that border may be cut."""
+HIDDEN_GATE = 0.4
+"""A target that should be hidden probably is: what is in view is taken for it only within this share of the gate."""
+_BOX_GATE_M = 0.5
+"""The body that a box shows is at most so far, in metres, from where the depth in the middle of the box puts it."""
 
 
 class Localization(NamedTuple):
-    """The target as one camera frame shows it, for B worlds.
+    """The target as one camera frame shows it, for B worlds; overwritten in place.
 
     Attributes:
         position_ego: (B, 2) x forward and y left in metres of the target's upright axis; NaN where it is missing.
         confidence: (B,) from 0 for missing to 1; grows with the number of pixels that agree on a distance.
         found: (B,) whether the target was located.
+        box_xyxy: (B, 4) left, upper, right, lower edge in pixels of what was taken for it; NaN where it is missing.
     """
 
     position_ego: NDArray[np.float64]
     confidence: NDArray[np.float64]
     found: NDArray[np.bool_]
+    box_xyxy: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, num_worlds: int) -> "Localization":
+        """Missing everywhere."""
+        return cls(
+            np.full((num_worlds, 2), np.nan),
+            np.zeros(num_worlds),
+            np.zeros(num_worlds, dtype=np.bool_),
+            np.full((num_worlds, 4), np.nan),
+        )
 
 
 class Localizer(Protocol):
-    """Locates the target in camera frames, one batch of worlds after the other."""
+    """Locates the target in camera frames of B worlds; may be called by several threads, each with its own worlds."""
 
-    def reset(self, which: NDArray[np.bool_]) -> None:
-        """Forget the past of the worlds (B,) whose episode starts."""
+    def reset(self, worlds: NDArray[np.int64]) -> None:
+        """Forget the past of the worlds (n,) whose episode starts."""
 
     def localize(
         self,
-        depth: NDArray[np.float32],
-        *,
-        target_mask: NDArray[np.uint8] | None = None,
-        rgb: NDArray[np.uint8] | None = None,
-    ) -> Localization:
-        """Locate the target in depth (B, H, W) metres and either a mask (B, H, W) or a picture (B, H, W, 3)."""
+        worlds: NDArray[np.int64],
+        frame: Frame,
+        cameras: NDArray[np.float64],
+        expected: Expectation,
+        out: Localization,
+    ) -> None:
+        """Locate the target of some worlds.
+
+        Args:
+            worlds: (n,) which; only their rows are read and written.
+            frame: of B worlds.
+            cameras: (B, 18) rows of `CameraModel.row`.
+            expected: where the targets should be.
+            out: where to write.
+
+        Raises:
+            ValueError: if the frame lacks what the localizer looks at.
+        """
 
 
 class MaskLocalizer:
-    """Locates a round upright body from the mask of its pixels and their depth; keeps no memory.
+    """Locates a round upright body from a mask of its pixels and their depth.
+
+    The mask may show other bodies of the same look, and false patches: it is split into bodies, and that which is
+    nearest to the expectation, within its gate, is the target; with a box (the first one, say) that which fills the
+    box. Bodies that were seen beside the target are remembered, so that none is taken for it when it is hidden.
 
     The depth shows the surface that faces the camera. The axis is the centre of the circle of the body's radius that
     fits the surface points best, so a body that is half hidden behind a corner is not drawn towards its visible half.
 
     Args:
-        hfov_rad: horizontal field of view in radians, one for all worlds or one for each (B,).
-        range_max_m: depth in metres from which on a pixel means that nothing is within range.
         body_radius_m: radius of the target in metres.
+
+    Raises:
+        ValueError: if the radius is negative or not finite.
     """
 
-    def __init__(
-        self,
-        *,
-        hfov_rad: float | NDArray[np.float64] = np.pi / 2,
-        range_max_m: float = 8.0,
-        body_radius_m: float = 0.25,
-    ) -> None:
-        self._hfov_rad = np.atleast_1d(np.asarray(hfov_rad, dtype=np.float64))
-        if not ((self._hfov_rad > 0) & (self._hfov_rad < np.pi)).all():
-            raise ValueError(f"hfov_rad must lie between 0 and pi, not {hfov_rad}")
-        if not (np.isfinite(range_max_m) and range_max_m > 0):
-            raise ValueError(f"range_max_m must be positive and finite, not {range_max_m}")
-        if not (np.isfinite(body_radius_m) and body_radius_m >= 0):
-            raise ValueError(f"body_radius_m must be finite and not negative, not {body_radius_m}")
-        self._range_max_m = range_max_m
-        self._body_radius_m = body_radius_m
+    def __init__(self, *, body_radius_m: float = 0.25) -> None:
+        self._radius_m = checked_radius(body_radius_m)
+        self._memory = Memory()
 
-    def reset(self, which: NDArray[np.bool_]) -> None:
+    def reset(self, worlds: NDArray[np.int64]) -> None:
+        """Forget the bodies beside the targets of the worlds (n,)."""
+        self._memory.reset(worlds)
+
+    def localize(
+        self,
+        worlds: NDArray[np.int64],
+        frame: Frame,
+        cameras: NDArray[np.float64],
+        expected: Expectation,
+        out: Localization,
+    ) -> None:
+        """Locate the targets under `frame.target_mask`; colours are not looked at.
+
+        Raises:
+            ValueError: if there is no mask.
+        """
+        if frame.target_mask is None:
+            raise ValueError("MaskLocalizer needs target_mask (B, H, W)")
+        _locate_in_masks(
+            worlds,
+            frame.depth,
+            words_of(frame.target_mask),
+            usable(frame),
+            boxes_of(frame),
+            frame.stamp_s,
+            frame.pose,
+            cameras,
+            *expected,
+            self._radius_m,
+            self._memory.of(len(frame.depth)),
+            out,
+        )
+
+
+class BoxLocalizer:
+    """Locates a round upright body from a box around its image, which a detector gives with each frame.
+
+    The depth of the body is that of the nearest large surface in the middle of the box, or of the surface there that
+    agrees with the expectation; the axis is fitted as from a mask. Keeps no memory.
+
+    Args:
+        body_radius_m: radius of the target in metres.
+
+    Raises:
+        ValueError: if the radius is negative or not finite.
+    """
+
+    def __init__(self, *, body_radius_m: float = 0.25) -> None:
+        self._radius_m = checked_radius(body_radius_m)
+
+    def reset(self, worlds: NDArray[np.int64]) -> None:
         """Nothing to forget: every frame is judged alone."""
 
     def localize(
         self,
-        depth: NDArray[np.float32],
-        *,
-        target_mask: NDArray[np.uint8] | None = None,
-        rgb: NDArray[np.uint8] | None = None,
-    ) -> Localization:
-        """Locate the target in depth (B, H, W) metres under its mask (B, H, W); `rgb` is not looked at.
+        worlds: NDArray[np.int64],
+        frame: Frame,
+        cameras: NDArray[np.float64],
+        expected: Expectation,
+        out: Localization,
+    ) -> None:
+        """Locate the targets in `frame.target_box_xyxy`; missing where the box is NaN or outside the image.
 
         Raises:
-            ValueError: if there is no mask, or the shapes do not agree.
+            ValueError: if there are no boxes.
         """
-        if target_mask is None:
-            raise ValueError("MaskLocalizer needs target_mask (B, H, W)")
-        _check_shapes(depth, target_mask, self._hfov_rad)
-        worlds, height, width = depth.shape
-        masked = np.flatnonzero(target_mask)
-        depths = depth.reshape(-1)[masked].astype(np.float64)
-        with np.errstate(invalid="ignore"):
-            valid = (depths > 0.0) & (depths < self._range_max_m)  # NaN compares false
-        world = masked // (height * width)
-        pixels_masked = np.bincount(world, minlength=worlds)
-        world, column, depths = world[valid], masked[valid] % width, depths[valid]
-
-        median = _grouped_median(depths / self._range_max_m, world, worlds) * self._range_max_m
-        agrees = np.abs(depths - median[world]) <= _AGREES_WITHIN_M
-        world, column, depths = world[agrees], column[agrees], depths[agrees]
-        pixels = np.bincount(world, minlength=worlds)
-        # an upright surface has one depth per column: its mean tames the noise and leaves few points to fit
-        count = np.bincount(world * width + column, minlength=worlds * width)
-        total = np.bincount(world * width + column, weights=depths, minlength=worlds * width)
-        filled = np.flatnonzero(count)
-        world, column, weight = filled // width, filled % width, count[filled].astype(np.float64)
-        x = total[filled] / weight
-        focal = 0.5 * width / np.tan(0.5 * np.broadcast_to(self._hfov_rad, worlds))
-        y = (0.5 * width - (column + 0.5)) / focal[world] * x
-        position = _fit_axis(np.stack([x, y]), weight, world, worlds, self._body_radius_m)
-        found = pixels > 0
-        position[~found] = np.nan
-        agreement = pixels / np.maximum(pixels_masked, 1)
-        return Localization(position, agreement * np.minimum(pixels / _CONFIDENT_PIXELS, 1.0), found)
+        if frame.target_box_xyxy is None:
+            raise ValueError("BoxLocalizer needs target_box_xyxy (B, 4), NaN where there is no box")
+        _locate_in_boxes(
+            worlds, frame.depth, usable(frame), frame.target_box_xyxy, cameras, *expected, self._radius_m, out
+        )
 
 
-def _check_shapes(depth: NDArray[Any], target_mask: NDArray[Any], hfov_rad: NDArray[np.float64]) -> None:
-    if depth.ndim != 3 or depth.shape != target_mask.shape:
-        raise ValueError(f"depth and target_mask must both be (B, H, W), not {depth.shape} and {target_mask.shape}")
-    if len(hfov_rad) not in (1, len(depth)):
-        raise ValueError(f"hfov_rad holds {len(hfov_rad)} values for {len(depth)} worlds")
+class Memory:
+    """The bodies beside the targets, of as many worlds as the first frame has."""
+
+    def __init__(self) -> None:
+        self._others = Others.empty(0)
+        self._lock = Lock()
+
+    def of(self, num_worlds: int) -> Others:
+        """The memory of B worlds."""
+        with self._lock:  # several threads may bring the first frame
+            if len(self._others.stamp_s) != num_worlds:
+                self._others = Others.empty(num_worlds)
+            return self._others
+
+    def reset(self, worlds: NDArray[np.int64]) -> None:
+        """Forget the bodies of the worlds (n,)."""
+        with self._lock:
+            if len(self._others.stamp_s):
+                self._others.reset(worlds)
 
 
-def _grouped_median(values: NDArray[np.float64], group: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
-    """Upper median (groups,) of the values of each group, which lie in [0, 1); NaN for an empty group."""
-    median = np.full(groups, np.nan)
-    counts = np.bincount(group, minlength=groups)
-    some = np.flatnonzero(counts)
-    ordered = np.sort(group + values)  # one plain sort is several times faster than a sort by two keys
-    median[some] = ordered[(np.cumsum(counts) - counts + counts // 2)[some]] - some
-    return median
+def checked_radius(body_radius_m: float) -> float:
+    """The radius, if it can be one.
 
-
-def _fit_axis(
-    points: NDArray[np.float64], weight: NDArray[np.float64], world: NDArray[np.int64], worlds: int, radius_m: float
-) -> NDArray[np.float64]:
-    """Centre (worlds, 2) of the circle of the given radius through the points (2, N) of each world, seen from (0, 0).
-
-    Damped Gauss-Newton on the distances of the points to the circle; the damping keeps the sideways position of a
-    body of which only one or two columns are seen where they are.
+    Raises:
+        ValueError: if it cannot.
     """
+    if not (np.isfinite(body_radius_m) and body_radius_m >= 0):
+        raise ValueError(f"body_radius_m must be finite and not negative, not {body_radius_m}")
+    return float(body_radius_m)
 
-    def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(world, weights=weight * values, minlength=worlds).astype(np.float64)
 
-    weights = np.maximum(np.bincount(world, weights=weight, minlength=worlds), 1.0)
-    center = np.stack([total(points[0]), total(points[1])]) / weights  # (2, worlds)
-    center *= 1.0 + radius_m / np.maximum(np.hypot(center[0], center[1]), 1e-6)
-    damping = _DAMPING * weights
-    for _ in range(_FITTING_STEPS):
-        x, y = points - center[:, world]
-        distance = np.maximum(np.hypot(x, y), 1e-6)
-        x, y, excess = x / distance, y / distance, distance - radius_m
-        xx, xy, yy = total(x * x) + damping, total(x * y), total(y * y) + damping
-        ex, ey = total(x * excess), total(y * excess)
-        center += np.stack([yy * ex - xy * ey, xx * ey - xy * ex]) / (xx * yy - xy * xy)
-    return np.ascontiguousarray(center.T)
+def usable(frame: Frame) -> NDArray[np.bool_]:
+    """Whether the depth of each world (B,) can be used."""
+    if frame.trouble is None:
+        return np.ones(len(frame.depth), dtype=np.bool_)
+    fine: NDArray[np.bool_] = (frame.trouble != DEPTH_INVALID) & (frame.trouble != DEPTH_BEYOND_RANGE)
+    return fine
+
+
+def boxes_of(frame: Frame) -> NDArray[np.float64]:
+    """The boxes (B, 4), NaN where there is none."""
+    return np.full((len(frame.depth), 4), np.nan) if frame.target_box_xyxy is None else frame.target_box_xyxy
+
+
+@kernel
+def mark_missing(world: int, out: Localization) -> None:
+    """Write that a world's target was not located."""
+    out.position_ego[world] = np.nan
+    out.confidence[world] = 0.0
+    out.found[world] = False
+    out.box_xyxy[world] = np.nan
+
+
+@kernel
+def mark_found(world: int, bodies: Bodies, body: int, optics: Optics, out: Localization) -> None:
+    """Write that a world's target is a body."""
+    x, y = to_base(optics, bodies.center[body, 0], bodies.center[body, 1])
+    out.position_ego[world, 0], out.position_ego[world, 1] = x, y
+    out.confidence[world] = min(bodies.pixels[body] / _CONFIDENT_PIXELS, 1.0) * agreement(bodies, body)
+    out.found[world] = True
+    for edge in range(4):
+        out.box_xyxy[world, edge] = bodies.box[body, edge]
+
+
+@kernel
+def _locate_in_masks(
+    worlds: NDArray[np.int64],
+    depth: NDArray[np.float32],
+    words: NDArray[np.uint64],
+    usable: NDArray[np.bool_],
+    boxes: NDArray[np.float64],
+    stamp_s: NDArray[np.float64],
+    pose: NDArray[np.float64],
+    cameras: NDArray[np.float64],
+    expected_ego: NDArray[np.float64],
+    gate_m: NDArray[np.float64],
+    radius_m: float,
+    others: Others,
+    out: Localization,
+) -> None:
+    bodies = make_bodies(depth.shape[2])
+    anybody = np.ones(MAX_BODIES, dtype=np.bool_)
+    for world in worlds:
+        mark_missing(world, out)
+        if not usable[world]:
+            continue
+        optics = levelled(cameras[world])
+        expected = from_ego(optics, expected_ego[world, 0], expected_ego[world, 1])
+        reach_m = gate_m[world] + BEYOND_M
+        count = find_bodies(depth[world], words[world], optics, radius_m, expected, reach_m, bodies)
+        if not count:
+            continue
+        given = -1
+        if is_box(boxes[world]):
+            given = boxed(bodies, count, boxes[world])
+            if given < 0:
+                continue
+        reach_m = gate_m[world]
+        if hidden_share(depth[world], optics, expected, radius_m) > 0.5:
+            reach_m *= HIDDEN_GATE
+        target = tell_apart(
+            bodies,
+            count,
+            optics,
+            expected,
+            reach_m,
+            anybody,
+            given,
+            world,
+            stamp_s[world],
+            pose[world],
+            radius_m,
+            others,
+        )
+        if target >= 0:
+            mark_found(world, bodies, target, optics, out)
+
+
+@kernel
+def _locate_in_boxes(
+    worlds: NDArray[np.int64],
+    depth: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    boxes: NDArray[np.float64],
+    cameras: NDArray[np.float64],
+    expected_ego: NDArray[np.float64],
+    gate_m: NDArray[np.float64],
+    radius_m: float,
+    out: Localization,
+) -> None:
+    height, width = depth.shape[1:]
+    bodies = make_bodies(width)
+    mask = np.zeros(height * width, dtype=np.uint8)
+    for world in worlds:
+        mark_missing(world, out)
+        if not usable[world]:
+            continue
+        optics = levelled(cameras[world])
+        expected = from_ego(optics, expected_ego[world, 0], expected_ego[world, 1])
+        mask[:] = 0
+        middle = mark_foreground(depth[world], boxes[world], optics, radius_m, expected, gate_m[world], mask)
+        count = find_bodies(depth[world], mask, optics, radius_m, middle, _BOX_GATE_M, bodies)
+        target, least = -1, _BOX_GATE_M
+        for body in range(count):
+            off = np.hypot(bodies.center[body, 0] - middle[0], bodies.center[body, 1] - middle[1])
+            away = np.hypot(bodies.center[body, 0] - expected[0], bodies.center[body, 1] - expected[1])
+            if off < least and not away > gate_m[world]:  # NaN compares false
+                target, least = body, off
+        if target >= 0:
+            mark_found(world, bodies, target, optics, out)

@@ -37,7 +37,7 @@ def test_no_way_is_an_empty_one():
 @pytest.mark.parametrize(("name", "least"), [("pid", 0.3), ("oracle", 0.8)])
 def test_trackers_track_in_an_open_room(name, least):
     layout = Layout("open", (0.0, 0.0, 20.0, 20.0), Prisms.empty())
-    env = gymnasium.make("RSPT/Track-v0", layout=layout)
+    env = gymnasium.make("RSPT/TrackState-v0", layout=layout, predictor="kalman")
     player = PLAYERS[name]()
     rewards = []
     for seed in range(2):

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from rspt.perception.localization import MaskLocalizer
+from rspt.perception.camera import CameraModel, camera_rows
+from rspt.perception.frame import Expectation, Frame
+from rspt.perception.localization import BoxLocalizer, Localization, MaskLocalizer
 
 H, W = 48, 64
-RADIUS_M = 0.25
+RADIUS_M, BODY_M, CAMERA_M = 0.25, 1.7, 0.8
 
 
 def draw(targets: list[tuple[float, float] | None], *, hfov_rad: float = np.pi / 2, background_m: float = 8.0):
@@ -23,15 +25,45 @@ def draw(targets: list[tuple[float, float] | None], *, hfov_rad: float = np.pi /
         inside = b**2 - 4 * a * c
         columns = np.flatnonzero(inside > 0)
         surface = (-b[columns] - np.sqrt(inside[columns])) / (2 * a[columns])
-        depth[world][10:40, columns] = surface
-        mask[world][10:40, columns] = 1
+        slope = ((np.arange(H) + 0.5 - H / 2) / (W / 2 / np.tan(hfov_rad / 2)))[:, None]
+        body = (slope * surface < CAMERA_M) & (slope * surface > CAMERA_M - BODY_M)
+        depth[world][:, columns] = np.where(body, surface, depth[world][:, columns])
+        mask[world][:, columns] = body
     return depth, mask
+
+
+def locate(depth, mask=None, *, hfov_rad=np.pi / 2, expected=None, gate_m=1.0, boxes=None, localizer=None, stamp_s=0.0):
+    """What a localizer finds in frames of level cameras."""
+    worlds = len(depth)
+    angles = np.broadcast_to(np.degrees(hfov_rad), worlds)
+    models = [CameraModel.level(width=W, height=H, hfov_deg=float(angle)) for angle in angles]
+    place = np.full((worlds, 2), np.nan) if expected is None else np.array(expected, dtype=float)
+    frame = Frame(
+        stamp_s=np.full(worlds, stamp_s),
+        depth=depth,
+        pose=np.zeros((worlds, 3)),
+        velocity=np.zeros((worlds, 2)),
+        target_mask=mask,
+        target_box_xyxy=None if boxes is None else np.array(boxes, dtype=float),
+    )
+    out = Localization.empty(worlds)
+    found = localizer or MaskLocalizer()
+    found.localize(
+        np.arange(worlds), frame, camera_rows(models, worlds), Expectation(place, np.full(worlds, gate_m)), out
+    )
+    return out
+
+
+def both(one, other):
+    """A frame with two bodies, the nearer one in front."""
+    (depth, mask), (more, more_mask) = draw([one]), draw([other])
+    return np.minimum(depth, more), mask | more_mask
 
 
 @pytest.mark.parametrize("target", [(2.5, 0.0), (1.0, 0.4), (4.0, -2.5), (7.0, 3.0)])
 def test_axis_of_a_whole_body(target):
     depth, mask = draw([target])
-    result = MaskLocalizer().localize(depth, target_mask=mask)
+    result = locate(depth, mask)
     assert result.found.all()
     assert result.confidence[0] > 0.9
     np.testing.assert_allclose(result.position_ego[0], target, atol=0.03)
@@ -40,10 +72,10 @@ def test_axis_of_a_whole_body(target):
 def test_a_batch_equals_its_worlds_alone():
     targets = [(2.5, 0.3), None, (5.0, -1.0), (1.2, 0.0)]
     depth, mask = draw(targets)
-    together = MaskLocalizer().localize(depth, target_mask=mask)
+    together = locate(depth, mask)
     assert together.found.tolist() == [True, False, True, True]
     for world in range(len(targets)):
-        alone = MaskLocalizer().localize(depth[world : world + 1], target_mask=mask[world : world + 1])
+        alone = locate(depth[world : world + 1], mask[world : world + 1])
         np.testing.assert_array_equal(together.position_ego[world], alone.position_ego[0])
         assert together.confidence[world] == alone.confidence[0]
 
@@ -53,7 +85,7 @@ def test_left_is_positive_y_and_the_field_of_view_counts_for_each_world():
     pairs = [draw([(3.0, 0.8)], hfov_rad=angle) for angle in hfov]
     depth, mask = (np.concatenate([pair[i] for pair in pairs]) for i in (0, 1))
     assert np.flatnonzero(mask[0].any(axis=0)).mean() < W / 2
-    result = MaskLocalizer(hfov_rad=hfov).localize(depth, target_mask=mask)
+    result = locate(depth, mask, hfov_rad=hfov)
     np.testing.assert_allclose(result.position_ego, [[3.0, 0.8]] * 2, atol=0.03)
 
 
@@ -61,7 +93,7 @@ def test_a_half_hidden_body_is_not_drawn_towards_its_visible_half():
     depth, mask = draw([(2.0, 0.0)])
     depth[:, :, : W // 2] = 1.0  # a wall in front of the left half
     mask[:, :, : W // 2] = 0
-    result = MaskLocalizer().localize(depth, target_mask=mask)
+    result = locate(depth, mask)
     np.testing.assert_allclose(result.position_ego[0], [2.0, 0.0], atol=0.05)
 
 
@@ -69,16 +101,17 @@ def test_edge_pixels_on_the_background_do_not_count():
     depth, mask = draw([(2.5, 0.0)])
     columns = np.flatnonzero(mask[0].any(axis=0))
     depth[0, :, columns[0]] = depth[0, :, columns[-1]] = 6.0
-    mask[0, 9] = mask[0, 10]  # one row too many, on what lies behind
-    depth[0, 9] = 7.5
-    result = MaskLocalizer().localize(depth, target_mask=mask)
+    top = int(np.flatnonzero(mask[0].any(axis=1))[0])
+    mask[0, top - 1] = mask[0, top]  # one row too many, on what lies behind
+    depth[0, top - 1] = 7.5
+    result = locate(depth, mask)
     np.testing.assert_allclose(result.position_ego[0], [2.5, 0.0], atol=0.05)
     assert result.confidence[0] < 0.95
 
 
 def test_an_empty_mask_is_missing():
     depth, mask = draw([None, None])
-    result = MaskLocalizer().localize(depth, target_mask=mask)
+    result = locate(depth, mask)
     assert np.isnan(result.position_ego).all()
     assert not result.found.any()
     assert (result.confidence == 0).all()
@@ -88,7 +121,7 @@ def test_one_pixel_is_enough_and_lies_one_radius_behind_its_surface():
     depth, mask = draw([None])
     mask[0, 20, W // 2] = 1
     depth[0, 20, W // 2] = 3.0
-    result = MaskLocalizer().localize(depth, target_mask=mask)
+    result = locate(depth, mask)
     bearing = np.arctan2(-0.5, W / 2)
     surface = np.array([3.0, 3.0 * np.tan(bearing)])
     np.testing.assert_allclose(result.position_ego[0], surface * (1 + RADIUS_M / np.linalg.norm(surface)), atol=1e-9)
@@ -99,7 +132,7 @@ def test_one_pixel_is_enough_and_lies_one_radius_behind_its_surface():
 def test_a_mask_without_valid_depth_is_missing(invalid):
     depth, mask = draw([(2.5, 0.0)])
     depth[mask == 1] = invalid
-    result = MaskLocalizer().localize(depth, target_mask=mask)
+    result = locate(depth, mask)
     assert not result.found.any()
     assert np.isnan(result.position_ego).all()
 
@@ -108,18 +141,71 @@ def test_noise_is_averaged_away():
     rng = np.random.default_rng(0)
     depth, mask = draw([(4.0, 1.0)] * 20)
     depth += rng.normal(0.0, 0.0025 * depth**2).astype(np.float32) * mask
-    result = MaskLocalizer().localize(depth, target_mask=mask)
+    result = locate(depth, mask)
     assert np.abs(result.position_ego - [4.0, 1.0]).mean() < 0.03
 
 
+def test_of_two_bodies_of_one_look_the_expected_one_is_the_target():
+    depth, mask = both((2.5, 0.8), (4.0, -1.0))
+    for expected, place in (((2.4, 0.7), (2.5, 0.8)), ((4.2, -0.8), (4.0, -1.0))):
+        result = locate(depth, mask, expected=[expected])
+        np.testing.assert_allclose(result.position_ego[0], place, atol=0.06)
+
+
+def test_nothing_within_the_gate_is_missing():
+    depth, mask = draw([(4.0, -1.0)])
+    assert locate(depth, mask, expected=[(4.3, -1.2)]).found[0]
+    result = locate(depth, mask, expected=[(2.0, 1.0)])
+    assert not result.found[0]
+    assert np.isnan(result.position_ego).all()
+    assert np.isnan(result.box_xyxy).all()
+
+
+def test_the_first_box_says_which_body_is_meant():
+    depth, mask = both((2.5, 0.8), (4.0, -1.0))
+    other = draw([(4.0, -1.0)])[1][0]
+    rows, columns = np.flatnonzero(other.any(axis=1)), np.flatnonzero(other.any(axis=0))
+    box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    result = locate(depth, mask, boxes=[box])
+    np.testing.assert_allclose(result.position_ego[0], (4.0, -1.0), atol=0.06)
+    np.testing.assert_allclose(result.box_xyxy[0], box, atol=1.0)
+
+
+def test_a_false_patch_beside_the_target_does_not_count():
+    depth, mask = draw([(3.0, 0.0)])
+    mask[0, 5:9, 3:9] = 1  # on what is 8 m away, or more
+    depth[0, 5:9, 3:9] = 6.0
+    result = locate(depth, mask, expected=[(3.0, 0.0)])
+    np.testing.assert_allclose(result.position_ego[0], (3.0, 0.0), atol=0.05)
+
+
+def test_a_body_that_was_seen_beside_the_target_is_not_taken_for_it():
+    localizer = MaskLocalizer()
+    for number in range(6):
+        depth, mask = both((2.5, 0.4), (3.2, -0.4))
+        found = locate(depth, mask, expected=[(2.5, 0.4)], localizer=localizer, stamp_s=0.1 * number)
+        np.testing.assert_allclose(found.position_ego[0], (2.5, 0.4), atol=0.06)
+    depth, mask = draw([(3.2, -0.4)])  # the target has gone; the other one stands within a wide gate
+    result = locate(depth, mask, expected=[(2.6, 0.2)], gate_m=2.0, localizer=localizer, stamp_s=0.6)
+    assert not result.found[0]
+
+
+@pytest.mark.parametrize("target", [(2.5, 0.0), (4.0, 1.0)])
+def test_a_box_is_enough(target):
+    depth, mask = draw([target])
+    rows, columns = np.flatnonzero(mask[0].any(axis=1)), np.flatnonzero(mask[0].any(axis=0))
+    box = (columns[0] - 1, rows[0], columns[-1] + 2, rows[-1] + 1)
+    result = locate(depth, boxes=[box], localizer=BoxLocalizer())
+    np.testing.assert_allclose(result.position_ego[0], target, atol=0.1)
+    assert not locate(depth, boxes=[[np.nan] * 4], localizer=BoxLocalizer()).found[0]
+
+
 def test_wrong_input_is_refused():
-    depth, mask = draw([(2.5, 0.0)])
-    with pytest.raises(ValueError, match="needs target_mask"):
-        MaskLocalizer().localize(depth)
-    with pytest.raises(ValueError, match=r"\(B, H, W\)"):
-        MaskLocalizer().localize(depth, target_mask=mask[0])
-    with pytest.raises(ValueError, match="2 values for 1 worlds"):
-        MaskLocalizer(hfov_rad=np.array([1.0, 1.0])).localize(depth, target_mask=mask)
-    for bad in ({"hfov_rad": 4.0}, {"range_max_m": np.inf}, {"body_radius_m": -0.1}):
-        with pytest.raises(ValueError, match=next(iter(bad))):
-            MaskLocalizer(**bad)
+    depth, _ = draw([(2.5, 0.0)])
+    with pytest.raises(ValueError, match="needs"):
+        locate(depth)
+    with pytest.raises(ValueError, match="needs"):
+        locate(depth, localizer=BoxLocalizer())
+    for kind in (MaskLocalizer, BoxLocalizer):
+        with pytest.raises(ValueError, match="body_radius_m"):
+            kind(body_radius_m=-0.1)

@@ -1,0 +1,326 @@
+"""The structure-aware state: what every tracker acts on, as a map around the robot and a vector of numbers."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rspt.perception.frame import DEPTH_BEYOND_RANGE, DEPTH_INVALID, Frame
+from rspt.perception.jit import kernel
+from rspt.perception.prediction import Prediction
+from rspt.perception.track import TRACKING, Track
+from rspt.perception.window import EgoWindow
+
+State = dict[str, NDArray[np.float32]]
+"""`map` (B, C, G, G) and `vector` (B, D)."""
+PAST_S = 3.2
+"""Seconds after which a sighting has faded from the map."""
+HORIZON_S = 2.4
+"""Seconds ahead to which the map shows the prediction."""
+VECTOR_TIMES_S = (0.6, 1.2, 2.4)
+"""Seconds ahead of the predicted positions in the vector."""
+_AGE_MAX_S = 5.0
+_SPREAD_SHARP_M = 0.4  # a prediction less certain than this is painted paler
+_SPREAD_DRAWN_M = 0.6  # and none is painted wider than this: beyond, its place says little and painting costs time
+
+
+class Channel(NamedTuple):
+    """One channel of the map; each value lies in [0, 1]."""
+
+    name: str
+    meaning: str
+
+
+class Entry(NamedTuple):
+    """One entry of the vector.
+
+    Attributes:
+        name: of the entry.
+        width: numbers that it takes.
+        low: least value.
+        high: greatest value.
+        scale: what 1.0 stands for, in the unit; values beyond are clipped.
+        unit: of the scale.
+        meaning: in words.
+    """
+
+    name: str
+    width: int
+    low: float
+    high: float
+    scale: float
+    unit: str
+    meaning: str
+
+
+MAP_CHANNELS = (
+    Channel("occupied", "evidence that something blocks the way: 0 none or unknown, 1 certain"),
+    Channel("free", "evidence that nothing does: 0 none or unknown, 1 certain"),
+    Channel("past", f"where the target was seen: 1 now, fading to 0 after {PAST_S} s"),
+    Channel("future", "how probably the target will pass: the weight of the mode, less where the spread is wide"),
+    Channel("arrival", f"the same times the nearness in time: 1 now, 0 in {HORIZON_S} s"),
+)
+"""Channels of the map, in their order."""
+VECTOR_ENTRIES = (
+    Entry("target_position", 2, -1, 1, 8.0, "m", "the target: forward and left of the robot; coasting while unseen"),
+    Entry("target_velocity", 2, -1, 1, 2.0, "m/s", "its velocity over the ground along the robot's axes"),
+    Entry("target_bearing", 2, -1, 1, 1.0, "1", "cosine and sine of its bearing"),
+    Entry("target_spread", 1, 0, 1, 2.0, "m", "standard deviation of its position"),
+    Entry("target_known", 1, 0, 1, 1.0, "1", "1 if the target was ever seen; the entries above are 0 before"),
+    Entry("target_seen", 1, 0, 1, 1.0, "1", "1 if the target is seen in this frame"),
+    Entry("target_age", 1, 0, 1, _AGE_MAX_S, "s", "time since it was seen; 1 before the first sighting"),
+    Entry("target_confidence", 1, 0, 1, 1.0, "1", "confidence of the last sighting"),
+    Entry("predicted", 6, -1, 1, 8.0, "m", f"forward and left of the most probable mode in {VECTOR_TIMES_S} s"),
+    Entry("predicted_weight", 1, 0, 1, 1.0, "1", "probability of that mode; 0 without a prediction"),
+    Entry("velocity", 2, -1, 1, 2.0, "m/s and rad/s", "the robot's own forward speed and turn rate"),
+    Entry("last_action", 2, -1, 1, 1.0, "1", "the action of the step before"),
+    Entry("speed_max", 1, 0, 1, 2.0, "m/s", "forward speed of the action 1"),
+    Entry("turn_max", 1, 0, 1, 2.0, "rad/s", "turn rate of the action 1"),
+    Entry("hfov", 1, 0, 1, np.pi, "rad", "horizontal field of view"),
+    Entry("camera_height", 1, 0, 1, 2.0, "m", "height of the camera above the floor"),
+    Entry("frame_usable", 1, 0, 1, 1.0, "1", "0 if the depth of this frame could not be used: the map is as it was"),
+)
+"""Entries of the vector, in their order."""
+VECTOR_WIDTH = sum(entry.width for entry in VECTOR_ENTRIES)
+OFFSETS = dict(
+    zip(
+        [entry.name for entry in VECTOR_ENTRIES],
+        np.cumsum([0, *[entry.width for entry in VECTOR_ENTRIES]]).tolist(),
+        strict=False,
+    )
+)
+"""Where each entry of the vector begins."""
+
+
+def vector_bounds() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Least and greatest value (D,) of each number of the vector."""
+    low = [value for entry in VECTOR_ENTRIES for value in [entry.low] * entry.width]
+    high = [value for entry in VECTOR_ENTRIES for value in [entry.high] * entry.width]
+    return np.array(low, dtype=np.float32), np.array(high, dtype=np.float32)
+
+
+def entry_of(vector: NDArray[np.float32], name: str) -> NDArray[np.float64]:
+    """An entry (B, width) of vectors (B, D) in its unit.
+
+    Raises:
+        ValueError: if there is no such entry.
+    """
+    for entry in VECTOR_ENTRIES:
+        if entry.name == name:
+            values = vector[..., OFFSETS[name] : OFFSETS[name] + entry.width]
+            return np.asarray(values, dtype=np.float64) * entry.scale
+    raise ValueError(f"the vector has no entry {name!r}; it has {', '.join(OFFSETS)}")
+
+
+class Body(NamedTuple):
+    """What a robot can do and see, (B,) each.
+
+    Attributes:
+        speed_max_mps: forward speed of the action 1 in m/s.
+        turn_max_radps: turn rate of the action 1 in rad/s.
+        hfov_rad: horizontal field of view in radians.
+        camera_height_m: in metres.
+    """
+
+    speed_max_mps: NDArray[np.float64]
+    turn_max_radps: NDArray[np.float64]
+    hfov_rad: NDArray[np.float64]
+    camera_height_m: NDArray[np.float64]
+
+
+def paint(
+    worlds: NDArray[np.int64],
+    track: Track,
+    prediction: Prediction,
+    times_s: NDArray[np.float64],
+    frame: Frame,
+    window: EgoWindow,
+    maps: NDArray[np.float32],
+) -> None:
+    """Write past, future and arrival into the maps (B, C, G, G) of the given worlds."""
+    cells = np.array([window.cell_m, window.behind_m])
+    steps = int(np.searchsorted(times_s, HORIZON_S + 1e-6))
+    _paint_past(worlds, track.stamps, track.seen, track.positions, track.head, frame.pose, cells, maps)
+    _paint_future(
+        worlds, prediction.positions_ego, prediction.spread_m, prediction.weights, times_s[:steps], cells, maps
+    )
+
+
+def describe(
+    worlds: NDArray[np.int64],
+    track: Track,
+    prediction: Prediction,
+    times_s: NDArray[np.float64],
+    frame: Frame,
+    last_action: NDArray[np.float64],
+    body: Body,
+    vectors: NDArray[np.float32],
+) -> None:
+    """Write the vectors (B, D) of the given worlds."""
+    trouble = np.zeros(len(vectors), np.uint8) if frame.trouble is None else frame.trouble
+    steps = np.array([np.argmin(np.abs(times_s - time)) if len(times_s) else 0 for time in VECTOR_TIMES_S])
+    _describe(
+        worlds,
+        track.position,
+        track.velocity,
+        track.covariance,
+        track.status,
+        track.age_s,
+        track.confidence,
+        prediction.positions_ego,
+        prediction.weights,
+        steps,
+        frame.pose,
+        frame.velocity,
+        trouble,
+        last_action,
+        body.speed_max_mps,
+        body.turn_max_radps,
+        body.hfov_rad,
+        body.camera_height_m,
+        vectors,
+    )
+
+
+_PAST, _FUTURE, _ARRIVAL = 2, 3, 4
+_CELL_M, _BEHIND_M = 0, 1
+_SCALES = np.array([value for entry in VECTOR_ENTRIES for value in [entry.scale] * entry.width])
+_BOUNDS = np.stack(vector_bounds()).astype(np.float64)
+_POSITION, _VELOCITY, _BEARING = (OFFSETS[f"target_{name}"] for name in ("position", "velocity", "bearing"))
+_SPREAD, _KNOWN, _SEEN = (OFFSETS[f"target_{name}"] for name in ("spread", "known", "seen"))
+_AGE, _CONFIDENCE = OFFSETS["target_age"], OFFSETS["target_confidence"]
+_PREDICTED, _WEIGHT = OFFSETS["predicted"], OFFSETS["predicted_weight"]
+_OWN_VELOCITY, _LAST_ACTION = OFFSETS["velocity"], OFFSETS["last_action"]
+_SPEED_MAX, _TURN_MAX, _HFOV = OFFSETS["speed_max"], OFFSETS["turn_max"], OFFSETS["hfov"]
+_CAMERA_HEIGHT, _USABLE = OFFSETS["camera_height"], OFFSETS["frame_usable"]
+
+
+@kernel
+def _paint_past(
+    worlds: NDArray[np.int64],
+    stamps: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    positions: NDArray[np.float64],
+    head: NDArray[np.int64],
+    pose: NDArray[np.float64],
+    window: NDArray[np.float64],
+    maps: NDArray[np.float32],
+) -> None:
+    cells, length = maps.shape[2], stamps.shape[1]
+    for world in worlds:
+        past = maps[world, _PAST]
+        past[:] = 0.0
+        now = stamps[world, head[world]]
+        cos, sin = np.cos(pose[world, 2]), np.sin(pose[world, 2])
+        for back in range(length):
+            at = (head[world] - back) % length
+            ago = now - stamps[world, at]
+            if not ago < PAST_S:
+                break
+            if not seen[world, at]:
+                continue
+            x, y = positions[world, at, 0] - pose[world, 0], positions[world, at, 1] - pose[world, 1]
+            row = int(np.floor(cells - (cos * x + sin * y + window[_BEHIND_M]) / window[_CELL_M]))
+            column = int(np.floor(0.5 * cells - (cos * y - sin * x) / window[_CELL_M]))
+            # entries come from the latest to the oldest: the first one in a cell is the brightest
+            if 0 <= row < cells and 0 <= column < cells and past[row, column] == 0.0:
+                past[row, column] = 1.0 - ago / PAST_S
+
+
+@kernel
+def _paint_future(
+    worlds: NDArray[np.int64],
+    positions_ego: NDArray[np.float64],
+    spread_m: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    times_s: NDArray[np.float64],
+    window: NDArray[np.float64],
+    maps: NDArray[np.float32],
+) -> None:
+    cells = maps.shape[2]
+    for world in worlds:
+        future, arrival = maps[world, _FUTURE], maps[world, _ARRIVAL]
+        future[:] = 0.0
+        arrival[:] = 0.0
+        for mode in range(weights.shape[1]):
+            if not weights[world, mode] > 0.0:
+                continue
+            for step in range(len(times_s)):
+                x, y = positions_ego[world, mode, step, 0], positions_ego[world, mode, step, 1]
+                if np.isnan(x) or np.isnan(y):
+                    continue
+                spread = max(spread_m[world, mode, step], 0.5 * window[_CELL_M])
+                peak = weights[world, mode] * min(1.0, _SPREAD_SHARP_M / spread)
+                near = max(1.0 - times_s[step] / HORIZON_S, 0.0)
+                reach = 2.0 * min(spread, _SPREAD_DRAWN_M) / window[_CELL_M]
+                # row and column as real numbers, whole at the centres of cells
+                row = cells - (x + window[_BEHIND_M]) / window[_CELL_M] - 0.5
+                column = 0.5 * cells - y / window[_CELL_M] - 0.5
+                if not (-reach < row < cells - 1 + reach and -reach < column < cells - 1 + reach):
+                    continue
+                for i in range(max(int(np.ceil(row - reach)), 0), min(int(np.floor(row + reach)) + 1, cells)):
+                    for j in range(max(int(np.ceil(column - reach)), 0), min(int(np.floor(column + reach)) + 1, cells)):
+                        off = ((i - row) * (i - row) + (j - column) * (j - column)) / (reach * reach)
+                        if off >= 1.0:
+                            continue
+                        value = np.float32(peak * (1.0 - off))
+                        if value > future[i, j]:
+                            future[i, j] = value
+                        value *= np.float32(near)
+                        if value > arrival[i, j]:
+                            arrival[i, j] = value
+
+
+@kernel
+def _describe(
+    worlds: NDArray[np.int64],
+    position: NDArray[np.float64],
+    velocity: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    status: NDArray[np.uint8],
+    age_s: NDArray[np.float64],
+    confidence: NDArray[np.float64],
+    predicted_ego: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    steps: NDArray[np.int64],
+    pose: NDArray[np.float64],
+    own_velocity: NDArray[np.float64],
+    trouble: NDArray[np.uint8],
+    last_action: NDArray[np.float64],
+    speed_max: NDArray[np.float64],
+    turn_max: NDArray[np.float64],
+    hfov: NDArray[np.float64],
+    camera_height: NDArray[np.float64],
+    vectors: NDArray[np.float32],
+) -> None:
+    values = np.empty(len(_SCALES))
+    for world in worlds:
+        values[:] = 0.0
+        values[_AGE] = _AGE_MAX_S
+        if not np.isnan(position[world, 0]):
+            cos, sin = np.cos(pose[world, 2]), np.sin(pose[world, 2])
+            x, y = position[world, 0] - pose[world, 0], position[world, 1] - pose[world, 1]
+            forward, left = cos * x + sin * y, cos * y - sin * x
+            distance = max(np.hypot(x, y), 1e-6)
+            values[_POSITION], values[_POSITION + 1] = forward, left
+            values[_VELOCITY] = cos * velocity[world, 0] + sin * velocity[world, 1]
+            values[_VELOCITY + 1] = cos * velocity[world, 1] - sin * velocity[world, 0]
+            values[_BEARING], values[_BEARING + 1] = forward / distance, left / distance
+            values[_SPREAD] = np.sqrt(max(covariance[world, 0], 0.0))
+            values[_KNOWN] = 1.0
+            values[_SEEN] = 1.0 if status[world] == TRACKING else 0.0
+            values[_AGE], values[_CONFIDENCE] = age_s[world], confidence[world]
+        mode = int(np.argmax(weights[world])) if weights.shape[1] > 0 else 0
+        if weights.shape[1] > 0 and weights[world, mode] > 0.0:
+            values[_WEIGHT] = weights[world, mode]
+            for i in range(len(steps)):
+                values[_PREDICTED + 2 * i] = predicted_ego[world, mode, steps[i], 0]
+                values[_PREDICTED + 2 * i + 1] = predicted_ego[world, mode, steps[i], 1]
+        values[_OWN_VELOCITY], values[_OWN_VELOCITY + 1] = own_velocity[world, 0], own_velocity[world, 1]
+        values[_LAST_ACTION], values[_LAST_ACTION + 1] = last_action[world, 0], last_action[world, 1]
+        values[_SPEED_MAX], values[_TURN_MAX] = speed_max[world], turn_max[world]
+        values[_HFOV], values[_CAMERA_HEIGHT] = hfov[world], camera_height[world]
+        unusable = trouble[world] == DEPTH_INVALID or trouble[world] == DEPTH_BEYOND_RANGE
+        values[_USABLE] = 0.0 if unusable else 1.0
+        for i in range(len(values)):
+            vectors[world, i] = min(max(values[i] / _SCALES[i], _BOUNDS[0, i]), _BOUNDS[1, i])
