@@ -248,7 +248,7 @@ def _span(
     radius_m: float,
     optics: Optics,
 ) -> tuple[int, int]:
-    """The upright columns, first and last, that may show a body with about that axis, without a view past it between."""
+    """The upright columns, first and last, that may show a body with about that axis, no view past it between them."""
     fx, _, cx, _ = optics.intrinsics
     reach_m = radius_m + _MARGIN_M + _MOVES_M
     half = depth.shape[1] // 2

@@ -19,12 +19,13 @@ _CHANGING_SHARE = 0.15
 _CHANGE_S = (0.4, 2.0)
 _SMOOTHINGS = (1, 5, 11, 21)
 """Steps over which velocities are averaged twice: data sets lay curves through positions that are seconds apart."""
-_TURN_RADPS = (0.01, 0.25)
+_TURN_RADPS = (0.01, 0.4)
 """Range of the standard deviation of a walker's turn rate."""
-_PACE_SHARE = (0.01, 0.3)
+_PACE_SHARE = (0.02, 0.4)
 """Range of the standard deviation of a walker's speed as a share of its mean."""
-_MEMORY_S = (0.5, 4.0)
-"""Range of the seconds for which a turn or a change of pace lasts."""
+_TURN_MEMORY_S, _PACE_MEMORY_S = (0.2, 1.5), (0.5, 15.0)
+"""Ranges of the seconds for which a turn goes on, and for which a change of pace lasts: people turn to go elsewhere and
+then go straight, but somebody who has become slower stays so."""
 _NOISE_M = (0.0005, 0.06)
 _PERIODS = (1, 2, 4)
 """Steps between two sightings: 10, 5 or 2.5 Hz."""
@@ -51,9 +52,9 @@ def _some(count: int, steps: int, rng: np.random.Generator) -> Samples:
     track, rows = Track(count), np.arange(count)
     pose = _robots(paths[seen_steps], rng)
     for step in range(now.max() + 1):
-        active = rows[step <= now]
-        stamps = np.full(count, step * _DT_S)
-        found = (step <= seen_steps) & ((seen_steps - step) % period == 0)
+        due = (seen_steps - step) % period == 0
+        active = rows[(step <= now) & (due | (step > seen_steps))]
+        stamps, found = np.full(count, step * _DT_S), np.full(count, step <= seen_steps)
         sighting = paths[step] + noise[:, None] * rng.normal(size=(count, 2))
         track.advance(active, stamps)
         track.observe(active, stamps, np.zeros((count, 3)), _localization(sighting, found))
@@ -76,11 +77,8 @@ def _paths(count: int, length: int, rng: np.random.Generator) -> NDArray[np.floa
     """Positions (T, n, 2) every 0.1 s of walkers whose pace and turn rate wander about their means."""
     standing = rng.random(count) < _STANDING_SHARE
     speed = np.where(standing, _STANDING_MPS * rng.random(count), rng.uniform(*_SPEED_MPS, count))
-    deviations = (
-        _drawn(_TURN_RADPS, count, rng),
-        speed * _drawn(_PACE_SHARE, count, rng),
-    )
-    turn, pace = (_wandering(deviation, _drawn(_MEMORY_S, count, rng), length, rng) for deviation in deviations)
+    turn = _wandering(_drawn(_TURN_RADPS, count, rng), _drawn(_TURN_MEMORY_S, count, rng), length, rng)
+    pace = _wandering(speed * _drawn(_PACE_SHARE, count, rng), _drawn(_PACE_MEMORY_S, count, rng), length, rng)
     heading = rng.uniform(-np.pi, np.pi, count) + _DT_S * np.cumsum(turn, axis=0)
     paces = np.maximum(_changing(speed, length, rng) + pace, 0.0)
     velocity = paces[..., None] * np.stack([np.cos(heading), np.sin(heading)], axis=-1)
