@@ -16,6 +16,8 @@ _WIDE, _TALL = 0.6, 0.1
 """Pixels beside the body, and over its head, as a share of those on it, from which on it is no body."""
 _TOP_LOW_M, _TOP_HIGH_M = 0.3, 0.2
 """So much lower or higher, in metres, the top of a body may seem to be."""
+_RIM_M = 0.15
+"""Pixels so little lower than the highest one, in metres, belong to the rim of the body."""
 _NEARER_M = 0.3
 
 
@@ -115,11 +117,11 @@ def is_body(
         radius_m: of the target.
         height_m: of the target.
     """
-    on = beside = over = open_tops = right_tops = 0
+    on = beside = over = 0
+    top_m = 0.0
     column_from, column_to = columns_of(optics, place, radius_m + _BESIDE_M, depth.shape[1])
-    for column in range(column_from, column_to):
-        is_first = True
-        for row in range(depth.shape[0]):
+    for row in range(depth.shape[0]):
+        for column in range(column_from, column_to):
             if not mask[row, column]:
                 continue
             away, up = offset_of(depth, row, column, optics, place)
@@ -130,11 +132,40 @@ def is_body(
                 continue
             on += 1
             over += up > height_m + _TOP_HIGH_M
-            if is_first:
-                is_first = False
-                if row > 0:
-                    above, here = depth[row - 1, column], depth[row, column]
-                    if above > 0.0 and above > here - _NEARER_M:
-                        open_tops += 1
-                        right_tops += height_m - _TOP_LOW_M <= up <= height_m + _TOP_HIGH_M
-    return beside <= _WIDE * on and over <= _TALL * on and 2 * right_tops >= open_tops
+            top_m = max(top_m, up)
+    if beside > _WIDE * on or over > _TALL * on:
+        return False
+    if height_m - _TOP_LOW_M <= top_m <= height_m + _TOP_HIGH_M:
+        return True
+    return _is_cut_off(depth, mask, optics, place, radius_m, top_m, (column_from, column_to))
+
+
+@kernel
+def _is_cut_off(
+    depth: NDArray[np.float32],
+    mask: NDArray[np.uint8],
+    optics: Optics,
+    place: tuple[float, float],
+    radius_m: float,
+    top_m: float,
+    columns: tuple[int, int],
+) -> bool:
+    """Whether marked pixels end at their top because the image ends, or because something nearer is there."""
+    cut = open_ = 0
+    for row in range(depth.shape[0]):
+        for column in range(columns[0], columns[1]):
+            if not mask[row, column]:
+                continue
+            away, up = offset_of(depth, row, column, optics, place)
+            if away > radius_m + _MARGIN_M or up < top_m - _RIM_M:
+                continue
+            if row == 0:
+                cut += 1
+            elif (
+                not mask[row - 1, column] or offset_of(depth, row - 1, column, optics, place)[0] > radius_m + _MARGIN_M
+            ):
+                if 0.0 < depth[row - 1, column] < depth[row, column] - _NEARER_M:
+                    cut += 1
+                else:
+                    open_ += 1
+    return cut >= open_

@@ -29,6 +29,8 @@ from rspt.perception.track import LOST, SEARCHING, TRACKING
 _LIKE = 128
 """From this back-projection on, of 255, a pixel has the target's colour."""
 _STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 10, 1.0)
+_SURE_GATE_M = 1.2
+"""With a wider gate, in metres, the window cannot be predicted: the track doubts the last sighting."""
 _WINDOW_WEIGHT = 0.15
 """Mean back-projection in CamShift's window, of 1, below which the target is not there."""
 _COLORED = 0.5
@@ -142,7 +144,8 @@ class VideoLocalizer:
         if hidden_share(depth, optics, place, self._radius_m) > 0.5:
             gate_m *= HIDDEN_GATE
         window = np.array([0.0, 0.0, depth.shape[1], depth.shape[0]])
-        if self.status[world] == TRACKING and np.isfinite(place[0]):
+        is_sure = np.isfinite(place[0]) and expected.gate_m[world] <= _SURE_GATE_M
+        if self.status[world] == TRACKING and is_sure:
             window = self._shifted(depth, likeness, optics, place, gate_m)
         mask = (likeness >= _LIKE).view(np.uint8)
         inside = np.empty_like(mask)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rspt.perception.camera import CameraModel, camera_rows
-from rspt.perception.frame import Expectation, Frame
+from rspt.perception.camera import CameraModel, camera_rows, mounted
+from rspt.perception.frame import DEPTH_INVALID, NO_TROUBLE, Expectation, Frame
 from rspt.perception.localization import BoxLocalizer, Localization, MaskLocalizer
 
 H, W = 48, 64
@@ -188,6 +188,105 @@ def test_a_body_that_was_seen_beside_the_target_is_not_taken_for_it():
     depth, mask = draw([(3.2, -0.4)])  # the target has gone; the other one stands within a wide gate
     result = locate(depth, mask, expected=[(2.6, 0.2)], gate_m=2.0, localizer=localizer, stamp_s=0.6)
     assert not result.found[0]
+
+
+def test_a_target_that_should_be_hidden_is_not_taken_for_one_that_is_in_view():
+    depth, mask = draw([(3.0, 1.0)])
+    lonely = locate(depth, mask, expected=[(3.0, -0.5)], gate_m=2.0)
+    assert lonely.found[0]  # where it should be nothing stands, so it has moved
+    depth[0, :, W // 2 + 1 : W // 2 + 14] = 1.5  # a wall before the expected place
+    assert not locate(depth, mask, expected=[(3.0, -0.5)], gate_m=2.0).found[0]
+    assert locate(depth, mask, expected=[(3.0, 0.5)], gate_m=2.0).found[0]
+
+
+def test_the_frayed_edge_of_another_body_is_no_body():
+    depth, mask = draw([(1.5, 0.0)])
+    beside = np.flatnonzero(mask[0].any(axis=0))[-1] + 1
+    rows = np.flatnonzero(mask[0].any(axis=1))
+    mask[0, rows[::6], beside] = 1  # on the wall behind, where the target is expected
+    depth[0, :, beside:] = 3.0
+    place = (3.25, -3.25 * (beside + 0.5 - W / 2) / (W / 2))
+    assert not locate(depth, mask, expected=[place], gate_m=0.6).found[0]
+
+
+def test_the_sliver_of_a_body_and_another_behind_it_are_two():
+    near, far = draw([(1.4, -0.55)]), draw([(1.9, 0.05)])
+    depth, mask = np.minimum(near[0], far[0]), near[1] | far[1]
+    columns = np.flatnonzero(near[1][0].any(axis=0))
+    depth[0, :, columns[0] + 3 :] = 0.9  # a wall hides all but three columns of the nearer one
+    mask[0, :, columns[0] + 3 :] = 0
+    np.testing.assert_allclose(locate(depth, mask, expected=[(1.9, 0.0)]).position_ego[0], (1.9, 0.05), atol=0.05)
+    np.testing.assert_allclose(locate(depth, mask, expected=[(1.4, -0.5)]).position_ego[0], (1.4, -0.55), atol=0.1)
+
+
+def test_bodies_are_apart_where_the_camera_sees_past_them():
+    depth, mask = both((1.5, 0.3), (1.7, -0.3))
+    gap = np.flatnonzero(~mask[0].any(axis=0))
+    assert ((gap > 16) & (gap < 48)).any()  # there is a view between them
+    for place in ((1.5, 0.3), (1.7, -0.3)):
+        np.testing.assert_allclose(locate(depth, mask, expected=[place]).position_ego[0], place, atol=0.02)
+
+
+@pytest.mark.parametrize("pitch_rad", [0.0, 0.3, -0.2])
+def test_any_mounting(pitch_rad):
+    camera = CameraModel(30.0, 32.0, 31.0, 25.0, W, H, mounted(1.1, pitch_rad=pitch_rad, forward_m=0.2, yaw_rad=0.3))
+    columns, rows = np.meshgrid(np.arange(W) + 0.5, np.arange(H) + 0.5)
+    rays = np.stack([(columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy, np.ones((H, W))], axis=-1)
+    rays, eye = rays @ camera.base_from_camera[:3, :3].T, camera.base_from_camera[:3, 3]
+    target = np.array([2.8, 0.9])
+    off = eye[:2] - target
+    a, b = (rays[..., :2] ** 2).sum(axis=-1), rays[..., :2] @ off
+    inside = b**2 - a * (off @ off - RADIUS_M**2)
+    at = np.where(inside > 0, (-b - np.sqrt(np.maximum(inside, 0.0))) / a, 8.0)
+    z = eye[2] + at * rays[..., 2]
+    shown = (inside > 0) & (z > 0) & (z < BODY_M)
+    depth = np.where(shown, at, 8.0).astype(np.float32)[None]
+    frame = Frame(np.zeros(1), depth, np.zeros((1, 3)), np.zeros((1, 2)), shown.astype(np.uint8)[None])
+    out = Localization.empty(1)
+    expected = Expectation(np.array([[2.7, 1.0]]), np.array([0.5]))
+    MaskLocalizer().localize(np.array([0]), frame, camera_rows(camera, 1), expected, out)
+    np.testing.assert_allclose(out.position_ego[0], target, atol=0.04)
+    edges = [f(np.flatnonzero(shown.any(axis=axis))) for f in (np.min, np.max) for axis in (0, 1)]
+    np.testing.assert_array_equal(out.box_xyxy[0], np.add(edges, (0, 0, 1, 1)))
+
+
+def test_a_frame_whose_depth_is_useless_is_missing_and_other_worlds_are_left_alone():
+    depth, mask = draw([(2.5, 0.0)] * 3)
+    frame = Frame(
+        np.zeros(3),
+        depth,
+        np.zeros((3, 3)),
+        np.zeros((3, 2)),
+        mask,
+        trouble=np.array([NO_TROUBLE, DEPTH_INVALID, NO_TROUBLE], dtype=np.uint8),
+    )
+    out = Localization.empty(3)
+    nowhere = Expectation(np.full((3, 2), np.nan), np.zeros(3))
+    cameras = camera_rows(CameraModel.level(), 3)
+    MaskLocalizer().localize(np.array([0, 1]), frame, cameras, nowhere, out)
+    assert out.found.tolist() == [True, False, False]
+    out.confidence[2] = 0.7
+    MaskLocalizer().localize(np.array([0, 1]), frame, cameras, nowhere, out)
+    assert out.confidence[2] == 0.7
+
+
+def test_a_box_shows_the_body_as_wide_as_itself_or_the_one_that_is_expected():
+    depth, _ = both((2.0, 0.12), (4.0, 0.0))
+    far = draw([(4.0, 0.0)])[1][0]
+    depth[0, 22:] = draw([(4.0, 0.0)])[0][0, 22:]  # the nearer one hides only the upper part of the other
+    rows, columns = np.flatnonzero(far.any(axis=1)), np.flatnonzero(far.any(axis=0))
+    box = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+    localizer = BoxLocalizer()
+    np.testing.assert_allclose(locate(depth, boxes=[box], localizer=localizer).position_ego[0], (4.0, 0.0), atol=0.15)
+    near = locate(depth, boxes=[box], localizer=localizer, expected=[(2.0, 0.1)], gate_m=0.5)
+    np.testing.assert_allclose(near.position_ego[0], (2.0, 0.1), atol=0.15)
+    assert not locate(depth, boxes=[box], localizer=localizer, expected=[(6.0, 0.0)], gate_m=0.5).found[0]
+
+
+@pytest.mark.parametrize("box", [(70, 5, 80, 40), (-20, 5, -1, 40), (10, -30, 20, -2), (10, 60, 20, 70)])
+def test_a_box_outside_the_image_is_missing(box):
+    depth, _ = draw([(2.5, 0.0)])
+    assert not locate(depth, boxes=[box], localizer=BoxLocalizer()).found[0]
 
 
 @pytest.mark.parametrize("target", [(2.5, 0.0), (4.0, 1.0)])
