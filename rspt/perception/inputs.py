@@ -89,6 +89,14 @@ def inputs_of(
     return inputs
 
 
+def in_frames(positions: NDArray[np.float64], frames: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positions (n, T, 2) of the odometry frame as the frames (n, 4) of `Inputs` see them."""
+    offset = positions - frames[:, None, :2]
+    cos, sin = frames[:, None, 2], frames[:, None, 3]
+    turned = [cos * offset[..., 0] + sin * offset[..., 1], cos * offset[..., 1] - sin * offset[..., 0]]
+    return np.stack(turned, axis=-1)
+
+
 @kernel
 def _gather(
     rows: NDArray[np.int64],

@@ -19,10 +19,13 @@ def unknown_rays() -> Tensor:
     return torch.from_numpy(rays)
 
 
-def mirrored(which: Tensor, numbers: Tensor, rays: Tensor, future: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def mirrored(
+    which: Tensor, numbers: Tensor, rays: Tensor, future: Tensor, past: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The samples with the rows `which` (n,) seen in a mirror along the target's heading."""
     sign = torch.where(which, -1.0, 1.0)
-    numbers, future = numbers.clone(), future.clone()
+    numbers, future, past = numbers.clone(), future.clone(), past.clone()
     numbers[:, _SIDEWAYS] *= sign[:, None]
     future[..., 1] *= sign[:, None]
-    return numbers, torch.where(which[:, None, None], rays.flip(1).roll(1, 1), rays), future
+    past[..., 1] *= sign[:, None]
+    return numbers, torch.where(which[:, None, None], rays.flip(1).roll(1, 1), rays), future, past

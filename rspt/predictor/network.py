@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rspt.perception.inputs import AGE, VELOCITY, WIDTH
+from rspt.perception.inputs import AGE, SLOTS, VELOCITY, WIDTH
 from rspt.perception.learned import LOG_SPREAD_MAX, LOG_SPREAD_MIN, SCALE_M, SCALE_MPS
 from rspt.perception.prediction import STEP_S
 from rspt.perception.surroundings import RAY_WIDTH, RAYS
@@ -61,11 +61,15 @@ class Network(nn.Module):
         self.second = nn.Linear(sizes.hidden, sizes.hidden)
         self.head = nn.Linear(sizes.hidden, sizes.outputs)
         self.skip = nn.Linear(WIDTH, sizes.outputs, bias=False)
+        self.infill = nn.Linear(sizes.hidden, 2 * SLOTS)
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.skip.weight)
 
-    def forward(self, numbers: Tensor, rays: Tensor) -> Tensor:
-        """Outputs (n, O) to numbers (n, WIDTH) and rays (n, RAYS, RAY_WIDTH)."""
+    def forward(self, numbers: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs (n, O) to numbers (n, WIDTH) and rays (n, RAYS, RAY_WIDTH), and the past (n, SLOTS, 2) in metres.
+
+        The past is asked for in training alone, where it teaches the network to bridge what was not seen.
+        """
         sizes = self.sizes
         past = functional.relu(self.encoder(numbers))
         tokens = functional.relu(self.token(rays) + self.token_bias)  # (n, RAYS, token)
@@ -74,19 +78,22 @@ class Network(nn.Module):
         answers = (shares @ tokens).flatten(1)
         joined = functional.relu(self.first(torch.cat([past, answers], dim=1)))
         joined = functional.relu(self.second(self.dropout(joined)))
-        outputs: Tensor = self.head(joined) + self.skip(numbers)
-        return outputs
+        return self.head(joined) + self.skip(numbers), self.infill(joined).view(-1, SLOTS, 2)
 
     def mixture(self, numbers: Tensor, rays: Tensor) -> Mixture:
         """The futures of n targets."""
-        outputs, sizes = self(numbers, rays), self.sizes
+        return self.told(numbers, rays)[0]
+
+    def told(self, numbers: Tensor, rays: Tensor) -> tuple[Mixture, Tensor]:
+        """The futures of n targets, and their past (n, SLOTS, 2)."""
+        (outputs, past), sizes = self(numbers, rays), self.sizes
         values = outputs[:, : 3 * sizes.modes * sizes.steps].view(-1, sizes.modes, sizes.steps, 3)
         after_s = numbers[:, AGE : AGE + 1] + STEP_S * torch.arange(1, sizes.steps + 1)  # (n, K)
         straight = after_s[..., None] * numbers[:, None, VELOCITY : VELOCITY + 2]  # (n, K, 2)
         scale = (SCALE_M + SCALE_MPS * after_s)[:, None]
         mean = straight[:, None] + scale[..., None] * values[..., :2]
         log_spread = values[..., 2].clamp(LOG_SPREAD_MIN, LOG_SPREAD_MAX) + torch.log(scale)
-        return Mixture(mean, log_spread, outputs[:, 3 * sizes.modes * sizes.steps :])
+        return Mixture(mean, log_spread, outputs[:, 3 * sizes.modes * sizes.steps :]), past
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """The weights as `rspt.perception.weights` has them."""

@@ -10,7 +10,7 @@ from envs.world_settings import world_settings
 from rspt.build import PLAYERS
 from rspt.perceiver import Perceiver, PerceptionSettings
 from rspt.perception.frame import to_ego, to_odometry
-from rspt.perception.inputs import Inputs, inputs_of
+from rspt.perception.inputs import SLOT_S, SLOTS, Inputs, in_frames, inputs_of
 from rspt.perception.localization import Localization
 from rspt.perception.prediction import STEP_S
 from rspt.perception.track import Track
@@ -19,7 +19,7 @@ from rspt.predictor.samples import BLACKOUT, NATURAL, SPARSE, Samples
 from rspt.predictor.settings import RecordingSettings
 
 _DT_S = 0.1
-_AHEAD_STEPS = round(STEP_S / _DT_S)
+_AHEAD_STEPS, _BEFORE_STEPS = round(STEP_S / _DT_S), round(SLOT_S / _DT_S)
 _FIRST_STEP = 4
 _KINDS = (NATURAL, BLACKOUT, SPARSE)
 _EXTRA_NOISE_M = (0.0, 0.05)
@@ -85,7 +85,7 @@ def _episode(
     watchers = _Watchers(kinds, steps, count, rng)
     target, robot, odometry = np.zeros((steps, count, 2)), np.zeros((steps, count, 3)), np.zeros((steps, count, 3))
     broken = np.zeros(count, dtype=np.bool_)
-    looks: list[tuple[int, NDArray[np.int64], Inputs]] = []
+    looks: list[tuple[int, NDArray[np.int64], NDArray[np.float64], Inputs]] = []
     for step, actions in enumerate(_driven(worlds, perceiver, rng)):
         frame, poses = perceiver.perception.frame, worlds.out.status.poses
         assert frame is not None
@@ -101,21 +101,28 @@ def _episode(
         broken |= worlds.out.restarted | worlds.out.done
         perceiver.follow(actions)
     parts = []
-    for step, rows, inputs in looks:
+    for step, rows, age_s, inputs in looks:
         world = rows // len(kinds)
-        when = step + _AHEAD_STEPS * np.arange(1, steps_ahead + 1)
-        ego = to_ego(target[when].transpose(1, 0, 2)[world], robot[step, world])  # (n, K, 2)
-        future = _framed(to_odometry(ego, odometry[step, world]), inputs.frames)
+        after = step + _AHEAD_STEPS * np.arange(1, steps_ahead + 1)  # (K,)
+        before = (step - np.rint(age_s / _DT_S).astype(np.int64))[:, None] - _BEFORE_STEPS * np.arange(
+            SLOTS
+        )  # (n, SLOTS)
+        past = np.where((before >= 0)[..., None], target[np.maximum(before, 0), world[:, None]], np.nan)
+        future, past = (
+            in_frames(to_odometry(to_ego(places, robot[step, world]), odometry[step, world]), inputs.frames)
+            for places in (target[after].transpose(1, 0, 2)[world], past)
+        )
         kind = np.asarray(kinds, dtype=np.uint8)[rows % len(kinds)]
-        part = Samples(inputs.numbers, inputs.rays.astype(np.float16), future.astype(np.float32), kind, world)
+        part = Samples(
+            inputs.numbers,
+            inputs.rays.astype(np.float16),
+            future.astype(np.float32),
+            past.astype(np.float32),
+            kind,
+            world,
+        )
         parts.append(part.chosen(~broken[world]))
     return Samples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-
-
-def _framed(positions: NDArray[np.float64], frames: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positions (n, K, 2) of the odometry frame in the frames (n, 4) of the targets."""
-    yaw = np.arctan2(frames[:, 3], frames[:, 2])
-    return to_ego(positions, np.concatenate([frames[:, :2], yaw[:, None]], axis=1))
 
 
 class _Watchers:
@@ -147,13 +154,14 @@ class _Watchers:
         off_m = np.linalg.norm(self._track.position - truth[self._world], axis=1)
         self._deceived = np.where(self._track.age_s <= 0.0, off_m > _DECEIVED_M, self._deceived)
 
-    def look(self, perceiver: Perceiver) -> tuple[NDArray[np.int64], Inputs]:
-        """Rows (n,) of the targets that have been seen, and not elsewhere at last, and their inputs."""
+    def look(self, perceiver: Perceiver) -> tuple[NDArray[np.int64], NDArray[np.float64], Inputs]:
+        """Rows (n,) of the targets that have been seen, and not elsewhere at last, since when, and their inputs."""
         rows = self._rows[np.isfinite(self._track.position[:, 0]) & ~self._deceived]
         frame = perceiver.perception.frame
         assert frame is not None
         pose = frame.pose[self._world]
-        return rows, inputs_of(rows, self._track, perceiver.perception.local_map, self._world, pose)
+        age_s = self._track.age_s[rows]
+        return rows, age_s, inputs_of(rows, self._track, perceiver.perception.local_map, self._world, pose)
 
     @property
     def _world(self) -> NDArray[np.int64]:

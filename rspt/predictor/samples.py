@@ -20,6 +20,8 @@ class Samples(NamedTuple):
         numbers: (n, WIDTH) float32, see `rspt.perception.inputs`.
         rays: (n, RAYS, RAY_WIDTH) float16.
         future: (n, K, 2) float32, metres along and across the target's heading.
+        past: (n, SLOTS, 2) float32, likewise: where the targets truly were at the times of the slots of the inputs,
+            seen or not; NaN before an episode began.
         kind: (n,) uint8, where each comes from.
         episode: (n,) int64, the same for moments of one episode.
     """
@@ -27,6 +29,7 @@ class Samples(NamedTuple):
     numbers: NDArray[np.float32]
     rays: NDArray[np.float16]
     future: NDArray[np.float32]
+    past: NDArray[np.float32]
     kind: NDArray[np.uint8]
     episode: NDArray[np.int64]
 

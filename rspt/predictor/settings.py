@@ -98,6 +98,8 @@ class PredictorSettings(Settings):
     """Share of the samples that are shown without a map, so that the predictor does without one."""
     mean_weight: float = Field(1.0, ge=0.0, le=100.0)
     """Weight of the mean's distance from the truth in metres, beside the likelihood of the mixture."""
+    infill_weight: float = Field(0.3, ge=0.0, le=100.0)
+    """Weight of the distance in metres from the truth at which gaps of the past are filled in."""
     seed: int = Field(0, ge=0, lt=2**31)
     """Seed of the network and of the order of the samples."""
 

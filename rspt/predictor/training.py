@@ -13,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 import rspt
 from rspt.errors import UsageError
-from rspt.perception.inputs import AGE
+from rspt.perception.inputs import AGE, SLOTS
 from rspt.perception.weights import save_weights
 from rspt.predictor.augmentation import mirrored, unknown_rays
 from rspt.predictor.network import Network
@@ -40,16 +40,18 @@ class Data(NamedTuple):
         numbers: (n, WIDTH).
         rays: (n, RAYS, RAY_WIDTH) float16.
         future: (n, K, 2).
+        past: (n, SLOTS, 2).
     """
 
     numbers: Tensor
     rays: Tensor
     future: Tensor
+    past: Tensor
 
     @classmethod
     def of(cls, samples: Samples) -> "Data":
         """The tensors of samples."""
-        return cls(*(torch.from_numpy(array) for array in samples[:3]))
+        return cls(*(torch.from_numpy(array) for array in samples[:4]))
 
 
 class Errors(NamedTuple):
@@ -202,10 +204,11 @@ class _Trainer:
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=self._random)))  # for the dropout
         self._network.train()
         total, updates = 0.0, 0
-        for numbers, rays, future in self._batches():
-            mixture = self._network.mixture(numbers, rays)
+        for numbers, rays, future, past in self._batches():
+            mixture, filled = self._network.told(numbers, rays)
             distance = torch.sqrt(((mixture.point() - future) ** 2).sum(dim=-1) + 1e-6).mean()
             loss = settings.mean_weight * distance - mixture.log_likelihood(future).mean()
+            loss = loss + settings.infill_weight * _gap_distance(filled, numbers, past)
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self._network.parameters(), _GRADIENT_MAX)
@@ -214,25 +217,25 @@ class _Trainer:
             total, updates = total + loss.item(), updates + 1
         return total / updates
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """All samples in a random order, some of them in a mirror, some of them without a map."""
         size, random = self._settings.batch_size, self._random
         order = torch.randperm(len(self._data.future), generator=random)
         for rows in torch.split(order[: len(order) // size * size], size):
-            numbers, rays, future = (tensor[rows] for tensor in self._data)
+            numbers, rays, future, past = (tensor[rows] for tensor in self._data)
             rays = torch.where(
                 (torch.rand(size, generator=random) < self._settings.map_dropout)[:, None, None],
                 self._unknown,
                 rays.float(),
             )
-            yield mirrored(torch.rand(size, generator=random) < 0.5, numbers, rays, future)
+            yield mirrored(torch.rand(size, generator=random) < 0.5, numbers, rays, future, past)
 
     @torch.no_grad()
     def _validate(self) -> Errors:
         self._network.eval()
         distances, likelihoods = [], []
         for part in zip(*(torch.split(tensor, _EVALUATED_AT_ONCE) for tensor in self._validation), strict=True):
-            numbers, rays, future = part
+            numbers, rays, future, _ = part
             mixture = self._network.mixture(numbers, rays.float())
             distances.append(torch.linalg.vector_norm(mixture.point() - future, dim=-1))
             likelihoods.append(mixture.log_likelihood(future))
@@ -286,3 +289,11 @@ class _Trainer:
         self._random.set_state(checkpoint["random"])
         epoch, self._best, best_epoch = checkpoint["progress"]
         self._epoch, self._best_epoch = int(epoch), int(best_epoch)
+
+
+def _gap_distance(filled: Tensor, numbers: Tensor, past: Tensor) -> Tensor:
+    """Mean distance in metres of the past (n, SLOTS, 2) that the network fills in from the truth, where unseen."""
+    seen = numbers[:, 2 : 3 * SLOTS : 3] > 0.0
+    known = ~seen & torch.isfinite(past[..., 0])
+    off = torch.where(known[..., None], filled - past.nan_to_num(), torch.zeros(()))
+    return torch.sqrt((off**2).sum(dim=-1) + 1e-6).sum() / known.sum().clamp(min=1)

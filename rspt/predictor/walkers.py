@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from rspt.perception.inputs import inputs_of
+from rspt.perception.inputs import SLOTS, in_frames, inputs_of
 from rspt.perception.localization import Localization
 from rspt.perception.prediction import STEP_S
 from rspt.perception.reconstruction import LocalMap, MapSettings
@@ -17,12 +17,16 @@ _STANDING_SHARE, _STANDING_MPS = 0.15, 0.1
 _CHANGING_SHARE = 0.15
 """So many walkers stop, start or change their pace for good, at some time, within some seconds."""
 _CHANGE_S = (0.4, 2.0)
-_SMOOTHINGS = (1, 5, 11, 21)
+_SMOOTHINGS = (1, 3, 7, 15)
 """Steps over which velocities are averaged twice: data sets lay curves through positions that are seconds apart."""
-_TURN_RADPS = (0.01, 0.4)
+_TURN_RADPS = (0.01, 1.0)
 """Range of the standard deviation of a walker's turn rate."""
-_PACE_SHARE = (0.02, 0.4)
+_PACE_SHARE = (0.02, 0.5)
 """Range of the standard deviation of a walker's speed as a share of its mean."""
+_STROLLING_SHARE, _STROLL_MPS = 0.25, (0.02, 0.4)
+"""So many stroll instead: beside their mean velocity they move to and fro by so much, whichever way they face."""
+_DECIDING_SHARE, _DECIDED_MPS, _DECISIONS_PER_S = 0.4, (0.02, 0.4), (0.1, 1.5)
+"""So many keep their velocity until they decide for another one that differs by so much, so often."""
 _TURN_MEMORY_S, _PACE_MEMORY_S = (0.2, 1.5), (0.5, 15.0)
 """Ranges of the seconds for which a turn goes on, and for which a change of pace lasts: people turn to go elsewhere and
 then go straight, but somebody who has become slower stays so."""
@@ -60,14 +64,14 @@ def _some(count: int, steps: int, rng: np.random.Generator) -> Samples:
         track.observe(active, stamps, np.zeros((count, 3)), _localization(sighting, found))
     empty = LocalMap(1, MapSettings(cells=32))
     inputs = inputs_of(rows, track, empty, np.zeros(count, dtype=np.int64), pose)
-    times = now + ahead * np.arange(1, steps + 1)[:, None]  # (K, n)
-    offset = paths[times, rows] - inputs.frames[:, :2]
-    cos, sin = inputs.frames[:, 2], inputs.frames[:, 3]
-    future = np.stack([cos * offset[..., 0] + sin * offset[..., 1], cos * offset[..., 1] - sin * offset[..., 0]], -1)
+    after = now + ahead * np.arange(1, steps + 1)[:, None]  # (K, n)
+    before = seen_steps - ahead * np.arange(SLOTS)  # (SLOTS,)
+    past = np.where((before >= 0)[:, None, None], paths[np.maximum(before, 0)], np.nan)
     return Samples(
         inputs.numbers,
         inputs.rays.astype(np.float16),
-        future.transpose(1, 0, 2).astype(np.float32),
+        in_frames(paths[after, rows].transpose(1, 0, 2), inputs.frames).astype(np.float32),
+        in_frames(past.transpose(1, 0, 2), inputs.frames).astype(np.float32),
         np.full(count, WALKER, dtype=np.uint8),
         rows,
     )
@@ -82,6 +86,14 @@ def _paths(count: int, length: int, rng: np.random.Generator) -> NDArray[np.floa
     heading = rng.uniform(-np.pi, np.pi, count) + _DT_S * np.cumsum(turn, axis=0)
     paces = np.maximum(_changing(speed, length, rng) + pace, 0.0)
     velocity = paces[..., None] * np.stack([np.cos(heading), np.sin(heading)], axis=-1)
+    straight = speed[:, None] * np.stack([np.cos(heading[0]), np.sin(heading[0])], axis=-1)
+    stroll, memory_s = _drawn(_STROLL_MPS, count, rng), _drawn(_PACE_MEMORY_S, count, rng)
+    wavering = np.stack([_wandering(stroll, memory_s, length, rng) for _ in range(2)], axis=-1)
+    decided = rng.random((length, count)) < _DT_S * _drawn(_DECISIONS_PER_S, count, rng)
+    by_mps = (_drawn(_DECIDED_MPS, count, rng) * decided)[..., None] * rng.normal(size=(length, count, 2))
+    manner = rng.random(count)[:, None]
+    velocity = np.where(manner < _STROLLING_SHARE, straight + wavering, velocity)
+    velocity = np.where(manner > 1.0 - _DECIDING_SHARE, straight + np.cumsum(by_mps, axis=0), velocity)
     smoothing = rng.integers(0, len(_SMOOTHINGS), count)
     for kind, steps in enumerate(_SMOOTHINGS):
         chosen = smoothing == kind

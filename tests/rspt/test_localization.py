@@ -209,13 +209,14 @@ def test_the_frayed_edge_of_another_body_is_no_body():
     assert not locate(depth, mask, expected=[place], gate_m=0.6).found[0]
 
 
-def test_the_sliver_of_a_body_and_another_behind_it_are_two():
-    near, far = draw([(1.4, -0.55)]), draw([(1.9, 0.05)])
+@pytest.mark.parametrize("far_y", [0.05, -0.15])
+def test_the_sliver_of_a_body_and_another_behind_it_are_two(far_y):
+    near, far = draw([(1.4, -0.55)]), draw([(1.9, far_y)])
     depth, mask = np.minimum(near[0], far[0]), near[1] | far[1]
     columns = np.flatnonzero(near[1][0].any(axis=0))
     depth[0, :, columns[0] + 3 :] = 0.9  # a wall hides all but three columns of the nearer one
     mask[0, :, columns[0] + 3 :] = 0
-    np.testing.assert_allclose(locate(depth, mask, expected=[(1.9, 0.0)]).position_ego[0], (1.9, 0.05), atol=0.05)
+    np.testing.assert_allclose(locate(depth, mask, expected=[(1.9, far_y)]).position_ego[0], (1.9, far_y), atol=0.05)
     np.testing.assert_allclose(locate(depth, mask, expected=[(1.4, -0.5)]).position_ego[0], (1.4, -0.55), atol=0.1)
 
 

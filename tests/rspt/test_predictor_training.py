@@ -65,7 +65,7 @@ def test_kernel_says_what_the_network_says(tmp_path: Path, sizes: dict[str, int]
     made = network(**sizes)
     numbers, rays = some_inputs(20)
     with torch.no_grad():
-        expected = made(torch.from_numpy(numbers), torch.from_numpy(rays)).numpy()
+        expected = made(torch.from_numpy(numbers), torch.from_numpy(rays))[0].numpy()
     np.testing.assert_allclose(loaded(made, tmp_path / "w.safetensors").outputs(numbers, rays), expected, atol=1e-5)
 
 
@@ -127,12 +127,14 @@ def test_mirror_is_that_of_the_mirrored_world() -> None:
             track.observe(zero, np.array([0.1 * step]), np.zeros((1, 3)), seen)
         both.append(inputs_of(zero, track, space, zero, pose * [1.0, sign, sign]))
     plain, other = (
-        (torch.from_numpy(inputs.numbers), torch.from_numpy(inputs.rays), torch.ones(1, 4, 2)) for inputs in both
+        (torch.from_numpy(inputs.numbers), torch.from_numpy(inputs.rays), torch.ones(1, 4, 2), torch.ones(1, 3, 2))
+        for inputs in both
     )
-    numbers, rays, future = mirrored(torch.tensor([True]), *plain)
+    numbers, rays, future, past = mirrored(torch.tensor([True]), *plain)
     np.testing.assert_allclose(numbers, other[0], atol=1e-5)
     assert (rays - other[1]).abs().mean() < 0.02  # a ray may graze a cell in one world and miss it in the other
     assert future[0].tolist() == [[1.0, -1.0]] * 4
+    assert past[0].tolist() == [[1.0, -1.0]] * 3
     for one, same in zip(mirrored(torch.tensor([False]), *plain), plain, strict=True):
         assert torch.equal(one, same)
 
@@ -186,6 +188,12 @@ def test_recorded_futures_lie_in_the_frames_of_the_targets() -> None:
     # and targets mostly go on where they are going
     moving = in_sight & (made.numbers[:, VELOCITY] > 0.4)
     assert np.mean(made.future[moving, 4, 0] > 0.1) > 0.8
+    # what was seen is where the target was, but for the noise; what was not seen is told by the past alone
+    slots = made.numbers[:, : 3 * SLOTS].reshape(-1, SLOTS, 3)
+    seen = slots[..., 2] > 0
+    off_m = np.linalg.norm(made.past - slots[..., :2], axis=-1)
+    assert np.nanquantile(off_m[seen], 0.99) < 0.25
+    assert np.isfinite(made.past[~seen]).any()
     again = record(settings, settings.families, batch=0, steps_ahead=12, masked=True)
     for one, same in zip(made, again, strict=True):
         np.testing.assert_array_equal(one, same)
