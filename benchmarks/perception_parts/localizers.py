@@ -6,6 +6,8 @@ The oracle drives, so that all localizers see the same frames of 160x120 pixels:
 target's look. Distractors look like the target. All localizers are given the target's box in the first frame, and the
 track tells each of them where it should be from what it found itself.
 
+Conditions: no distractor, three, and three with `realistic` noise and a target that evades.
+
 * IoU: of the box that a localizer gives and the box around the target's visible pixels, over the frames in which the
   target is visible; 0 where the localizer says that it is missing.
 * found: share of these frames in which it gives a position; error: distance of that position from the true one.
@@ -35,7 +37,12 @@ from rspt.perception.track import Track
 from rspt.perception.video import MilLocalizer, VideoLocalizer
 
 FAMILIES = ("blocks", "mixed", "rooms", "office")
-DISTRACTORS = (0, 3)
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "0": {"distractors": 0},
+    "3": {"distractors": 3},
+    "3_hard": {"distractors": 3, "noise": "realistic", "target_policy": "evade"},
+}
+"""Arguments of the worlds by the name of a condition."""
 RESOLUTION = (160, 120)
 MIL_EPISODES = 1
 """Of each family: the reference takes 50 ms per frame."""
@@ -107,10 +114,10 @@ def measure(*, episodes: int, steps: int, seed: int, mil_episodes: int = MIL_EPI
         "mask": (episodes, lambda worlds: MaskLocalizer()),
         "mil": (min(mil_episodes, episodes), lambda worlds: MilLocalizer(worlds)),
     }
-    for distractors in DISTRACTORS:
+    for condition, arguments in CONDITIONS.items():
         runs: dict[str, list[Run]] = {name: [] for name in makers}
         for family in FAMILIES:
-            for name, run in follow_all(family, distractors, makers, steps, seed).items():
+            for name, run in follow_all(family, makers, steps, seed, **arguments).items():
                 runs[name].append(run)
         for name, of_families in runs.items():
             scores = np.concatenate([scores_of(run) for run in of_families])
@@ -118,14 +125,13 @@ def measure(*, episodes: int, steps: int, seed: int, mil_episodes: int = MIL_EPI
             for label, values in zip(columns, scores.T, strict=True):
                 mean, low, high = interval(values, np.random.default_rng(seed))
                 cells.append(f"{mean:6.3f} {low:5.2f}-{high:5.2f}")
-                figures[f"localizer_{name}_{distractors}_{label.split()[0].lower()}"] = mean
-            print(f"{name:6} {distractors:11} {len(scores):4} " + " ".join(f"{cell:>18}" for cell in cells))
+                figures[f"localizer_{name}_{condition}_{label.split()[0].lower()}"] = mean
+            print(f"{name:6} {condition:>11} {len(scores):4} " + " ".join(f"{cell:>18}" for cell in cells))
     return figures
 
 
 def follow_all(
     family: str,
-    distractors: int,
     makers: dict[str, tuple[int, Callable[[int], Localizer]]],
     steps: int,
     seed: int,
@@ -136,17 +142,16 @@ def follow_all(
     cameras = camera_rows(CameraModel.level(width=RESOLUTION[0], height=RESOLUTION[1]), episodes)
     followers = {name: Follower(make(worlds), cameras[:worlds]) for name, (worlds, make) in makers.items()}
     rows: dict[str, list[tuple[NDArray[Any], ...]]] = {name: [] for name in makers}
-    for seen in frames(family, distractors, episodes, steps, seed, **arguments):
+    for seen in frames(family, episodes, steps, seed, **arguments):
         for name, follower in followers.items():
             rows[name].append(judged(follower.follow(part(seen.frame, len(follower.worlds))), seen))
     return {name: Run(*(np.stack(column) for column in zip(*of, strict=True))) for name, of in rows.items()}
 
 
-def frames(family: str, distractors: int, episodes: int, steps: int, seed: int, **arguments: Any) -> Iterator[Seen]:
+def frames(family: str, episodes: int, steps: int, seed: int, **arguments: Any) -> Iterator[Seen]:
     """What the worlds of a family show while the oracle follows the target; the arrays are overwritten."""
     settings = world_settings(
         layout=family,
-        distractors=distractors,
         distractor_look="same",
         mask="class",
         rgb=True,

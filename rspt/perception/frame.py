@@ -3,10 +3,12 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 NO_TROUBLE, DEPTH_INVALID, DEPTH_BEYOND_RANGE, POSE_JUMPED, STAMP_JUMPED = range(5)
 """What may be wrong with a frame: the first two make its depth unusable, the others cut it off from what was before."""
+_UPRIGHT_MIN = 0.5
+"""Least cosine of the tilt of a robot whose pose can be told by x, y and yaw."""
 
 
 class Frame(NamedTuple):
@@ -62,3 +64,41 @@ def to_ego(positions: NDArray[Any], pose: NDArray[Any]) -> NDArray[np.float64]:
     cos, sin, x, y = np.cos(yaw), np.sin(yaw), offset[..., 0], offset[..., 1]
     turned: NDArray[np.float64] = np.stack([cos * x + sin * y, cos * y - sin * x], axis=-1)
     return turned
+
+
+def planar_pose(matrix: ArrayLike) -> NDArray[np.float64]:
+    """The pose (..., 3) on the floor, x, y in metres and yaw in radians, of base frames given as matrices (..., 4, 4).
+
+    Raises:
+        ValueError: for matrices that are no rigid transforms, or that tilt the robot by more than 60 degrees.
+    """
+    matrices = real_numbers("matrix", matrix)
+    if matrices.shape[-2:] != (4, 4) or not np.isfinite(matrices).all():
+        raise ValueError(f"matrix must be (..., 4, 4) finite numbers, not shape {matrices.shape}")
+    rotation = matrices[..., :3, :3]
+    product = rotation @ np.swapaxes(rotation, -1, -2)
+    if not (np.allclose(product, np.eye(3), atol=1e-3) and (np.linalg.det(rotation) > 0).all()):
+        raise ValueError("matrix must be a rigid transform: its upper left 3 x 3 block is no rotation")
+    if not np.allclose(matrices[..., 3, :], [0.0, 0.0, 0.0, 1.0]):
+        raise ValueError("the last row of matrix must be 0 0 0 1")
+    upright = rotation[..., 2, 2].min()
+    if upright < _UPRIGHT_MIN:
+        tilt = np.rad2deg(np.arccos(np.clip(upright, -1.0, 1.0)))
+        raise ValueError(
+            f"matrix tilts the robot by {tilt:.0f} degrees, at most 60 are allowed: is it the pose of the camera? The"
+            " base frame has x forward, y left, z up"
+        )
+    yaw = np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0])
+    return np.concatenate([matrices[..., :2, 3], yaw[..., None]], axis=-1)
+
+
+def real_numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """An argument as an array of floats.
+
+    Raises:
+        ValueError: naming the argument, if it holds something else than real numbers.
+    """
+    given = np.asarray(value)
+    if given.dtype.kind not in "fiu":
+        raise ValueError(f"{name} must be real numbers, not {given.dtype.name} ({str(value)[:60]})")
+    return given.astype(np.float64, copy=False)

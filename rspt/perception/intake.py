@@ -1,24 +1,14 @@
 """What a robot or a simulator hands in, checked: frames that cannot be meant are refused, doubtful ones are marked."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rspt.perception.camera import RANGE_MAX_M, RANGE_MIN_M
-from rspt.perception.frame import DEPTH_BEYOND_RANGE, DEPTH_INVALID, NO_TROUBLE, POSE_JUMPED, STAMP_JUMPED, Frame
+from rspt.perception.frame import NO_TROUBLE, POSE_JUMPED, STAMP_JUMPED, Frame, real_numbers
 from rspt.perception.jit import kernel
-
-Share = Callable[[Callable[[NDArray[np.int64]], object], NDArray[np.int64]], object]
-"""Calls a function with parts of some worlds until all are done, on several threads perhaps."""
-_BEYOND = 1.01
-"""A depth of so many times the range limit lies beyond it; what is nearer may have been rounded."""
-_WRONG_UNIT = 10.0
-"""A median of so many times the camera's range limit is a wrong unit (millimetres for metres), not a large room."""
-_UPRIGHT_MIN = 0.5
-"""Least cosine of the tilt of a robot whose pose can be told by x, y and yaw."""
+from rspt.perception.usable_depth import Share, usable_depth
 
 
 @dataclass(frozen=True)
@@ -138,7 +128,7 @@ class Intake:
         mask = None if target_mask is None else self._image("target_mask", target_mask, image, ("bool", "uint8"))
         colors = None if rgb is None else self._image("rgb", rgb, (*image, 3), ("uint8",))
         images = self._image("depth", depth, image, ("float32", "float64", "uint16"))
-        images, trouble = self._depth(images, cameras, worlds, share)
+        images, trouble = usable_depth(images, self.settings.depth_units_per_m, cameras, worlds, share)
         _judge(worlds, stamps, poses, twists, velocity is None, self._stamp_s, self._pose, self._limits, trouble)
         self._stamp_s[worlds], self._pose[worlds] = stamps[worlds], poses[worlds]
         return Frame(
@@ -153,7 +143,7 @@ class Intake:
         )
 
     def _stamps(self, value: ArrayLike, worlds: NDArray[np.int64]) -> NDArray[np.float64]:
-        given = _floats("stamp_s", value)
+        given = real_numbers("stamp_s", value)
         if given.ndim == 0:
             given = np.full(self.num_worlds, given)
         stamps = self._numbers("stamp_s", given, (), worlds, self._stamp_s, "seconds")
@@ -176,7 +166,7 @@ class Intake:
         meaning: str,
     ) -> NDArray[np.float64]:
         """Finite numbers (B, *shape); rows that are not taken come from `others`."""
-        given = self._with_axis(name, _floats(name, value), shape)
+        given = self._with_axis(name, real_numbers(name, value), shape)
         taken = given[worlds]
         if not np.isfinite(taken).all():
             bad = np.flatnonzero(~np.isfinite(taken).reshape(len(worlds), -1).all(axis=1))[0]
@@ -188,7 +178,7 @@ class Intake:
         return numbers
 
     def _boxes(self, value: ArrayLike, worlds: NDArray[np.int64]) -> NDArray[np.float64]:
-        given = self._with_axis("target_box_xyxy", _floats("target_box_xyxy", value), (4,))
+        given = self._with_axis("target_box_xyxy", real_numbers("target_box_xyxy", value), (4,))
         taken = given[worlds]
         missing = np.isnan(taken).all(axis=1)
         good = missing | (np.isfinite(taken).all(axis=1) & (taken[:, 2] > taken[:, 0]) & (taken[:, 3] > taken[:, 1]))
@@ -224,139 +214,6 @@ class Intake:
         wanted = f"{(self.num_worlds, *shape)}" + (f" or {shape}" if self.num_worlds == 1 and shape else "")
         size = ": the camera's images have this size" if name in ("depth", "rgb", "target_mask") else ""
         raise ValueError(f"{name} must have shape {wanted}{size}, not {value.shape}")
-
-    def _depth(
-        self, depth: NDArray[Any], cameras: NDArray[np.float64], worlds: NDArray[np.int64], share: Share | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        """Usable depth (B, H, W), the array itself where nothing had to change, and trouble (B,)."""
-        counts = np.zeros((self.num_worlds, _COUNTS), dtype=np.int64)
-        ranges = cameras[:, [RANGE_MIN_M, RANGE_MAX_M]].astype(np.float32)
-        trouble = np.zeros(self.num_worlds, dtype=np.uint8)
-        share = share or _at_once
-        if depth.dtype == np.float32:
-            share(lambda part: _survey(part, depth, ranges, counts), worlds)
-            found = counts[worlds]
-            if not (found[:, _UNCLEAN] | (2 * found[:, _OUTSIDE] > found[:, _VALID])).any():
-                trouble[worlds[found[:, _VALID] == 0]] = DEPTH_INVALID
-                return depth, trouble
-        units_per_m = np.float32(self.settings.depth_units_per_m if depth.dtype == np.uint16 else 1.0)
-        images = np.empty(depth.shape, dtype=np.float32)
-        share(lambda part: _convert(part, depth, units_per_m, ranges, images, counts), worlds)
-        found = counts[worlds]
-        if found[:, _NEGATIVE].any():
-            world = int(worlds[np.argmax(found[:, _NEGATIVE] > 0)])
-            raise ValueError(
-                f"depth of world {world} is negative in {counts[world, _NEGATIVE]} pixels, the least is"
-                f" {np.nanmin(depth[world])}; allowed are positive metres, 0 or NaN (invalid) and +Inf (beyond range)"
-            )
-        wrong = 2 * found[:, _WRONG] > found[:, _VALID]
-        if wrong.any():
-            world = int(worlds[np.argmax(wrong)])
-            values = depth[world].astype(np.float64) / float(units_per_m)
-            median = np.median(values[(values > 0.0) & (values < np.inf)])
-            unit = f"{units_per_m:.6g} units per metre" if depth.dtype == np.uint16 else "metres"
-            raise ValueError(
-                f"depth of world {world} has a median of {median:.6g} m, more than {_WRONG_UNIT:.0f} times the camera's"
-                f" range limit of {cameras[world, RANGE_MAX_M]:.6g} m: a wrong unit? {depth.dtype} is read as {unit}"
-            )
-        trouble[worlds[2 * found[:, _OUTSIDE] > found[:, _VALID]]] = DEPTH_BEYOND_RANGE
-        trouble[worlds[(found[:, _VALID] == 0) & (found[:, _INFINITE] == 0)]] = DEPTH_INVALID
-        return images, trouble
-
-
-def planar_pose(matrix: ArrayLike) -> NDArray[np.float64]:
-    """The pose (..., 3) on the floor, x, y in metres and yaw in radians, of base frames given as matrices (..., 4, 4).
-
-    Raises:
-        ValueError: for matrices that are no rigid transforms, or that tilt the robot by more than 60 degrees.
-    """
-    matrices = _floats("matrix", matrix)
-    if matrices.shape[-2:] != (4, 4) or not np.isfinite(matrices).all():
-        raise ValueError(f"matrix must be (..., 4, 4) finite numbers, not shape {matrices.shape}")
-    rotation = matrices[..., :3, :3]
-    product = rotation @ np.swapaxes(rotation, -1, -2)
-    if not (np.allclose(product, np.eye(3), atol=1e-3) and (np.linalg.det(rotation) > 0).all()):
-        raise ValueError("matrix must be a rigid transform: its upper left 3 x 3 block is no rotation")
-    if not np.allclose(matrices[..., 3, :], [0.0, 0.0, 0.0, 1.0]):
-        raise ValueError("the last row of matrix must be 0 0 0 1")
-    upright = rotation[..., 2, 2].min()
-    if upright < _UPRIGHT_MIN:
-        tilt = np.rad2deg(np.arccos(np.clip(upright, -1.0, 1.0)))
-        raise ValueError(
-            f"matrix tilts the robot by {tilt:.0f} degrees, at most 60 are allowed: is it the pose of the camera? The"
-            " base frame has x forward, y left, z up"
-        )
-    yaw = np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0])
-    return np.concatenate([matrices[..., :2, 3], yaw[..., None]], axis=-1)
-
-
-_UNCLEAN, _VALID, _OUTSIDE, _INFINITE, _NEGATIVE, _WRONG = range(6)
-"""Columns of the counts of pixels: those to be changed; finite and not too near; of these beyond range; infinite;
-negative; so far beyond range that the unit is wrong. A survey counts the first three, a conversion all but the first.
-"""
-_COUNTS = 6
-_NEAR, _FAR = range(2)
-
-
-def _floats(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    given = np.asarray(value)
-    if given.dtype.kind not in "fiu":
-        raise ValueError(f"{name} must be real numbers, not {given.dtype.name} ({str(value)[:60]})")
-    return given.astype(np.float64, copy=False)
-
-
-def _at_once(function: Callable[[NDArray[np.int64]], object], worlds: NDArray[np.int64]) -> None:
-    function(worlds)
-
-
-@kernel
-def _survey(
-    worlds: NDArray[np.int64], depth: NDArray[np.float32], ranges: NDArray[np.float32], counts: NDArray[np.int64]
-) -> None:
-    """Count without a branch, so that it runs on whole vectors: this pass is all that clean depth costs."""
-    infinity = np.float32(np.inf)
-    for world in worlds:
-        image = depth[world].reshape(-1)
-        near = max(ranges[world, _NEAR], np.float32(1e-6))
-        beyond_from = np.float32(_BEYOND) * ranges[world, _FAR]
-        zero, valid, beyond = np.int32(0), np.int32(0), np.int32(0)
-        for i in range(len(image)):
-            value = image[i]
-            zero = np.int32(zero + (value == np.float32(0.0)))
-            valid = np.int32(valid + ((value >= near) & (value < infinity)))
-            beyond = np.int32(beyond + (value > beyond_from))
-        counts[world, _UNCLEAN] = len(image) - zero - valid
-        counts[world, _VALID], counts[world, _OUTSIDE] = valid, beyond
-
-
-@kernel
-def _convert(
-    worlds: NDArray[np.int64],
-    depth: NDArray[Any],
-    units_per_m: np.float32,
-    ranges: NDArray[np.float32],
-    out: NDArray[np.float32],
-    counts: NDArray[np.int64],
-) -> None:
-    infinity = np.float32(np.inf)
-    for world in worlds:
-        image, metres = depth[world].reshape(-1), out[world].reshape(-1)
-        near, far = max(ranges[world, _NEAR], np.float32(1e-6)), ranges[world, _FAR]
-        beyond_from, wrong_from = np.float32(_BEYOND) * far, np.float32(_WRONG_UNIT) * far
-        valid, beyond, infinite, negative, wrong = np.int32(0), np.int32(0), np.int32(0), np.int32(0), np.int32(0)
-        for i in range(len(image)):
-            value = np.float32(image[i]) / units_per_m
-            finite = (value >= near) & (value < infinity)
-            valid = np.int32(valid + finite)
-            beyond = np.int32(beyond + (finite & (value > beyond_from)))
-            infinite = np.int32(infinite + (value == infinity))
-            negative = np.int32(negative + (value < np.float32(0.0)))
-            wrong = np.int32(wrong + (finite & (value > wrong_from)))
-            metres[i] = value if finite else (far if value == infinity else np.float32(0.0))
-        counts[world, _VALID], counts[world, _OUTSIDE], counts[world, _INFINITE] = valid, beyond, infinite
-        counts[world, _NEGATIVE], counts[world, _WRONG] = negative, wrong
-        if 2 * beyond > valid:
-            metres[:] = np.float32(0.0)
 
 
 @kernel

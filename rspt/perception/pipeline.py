@@ -1,6 +1,6 @@
 """From frames to the state: the parts of perception as one object, for a robot and for many worlds alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -8,12 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from rspt.perception.camera import CameraModel, camera_rows
 from rspt.perception.frame import POSE_JUMPED, Expectation, Frame
-from rspt.perception.intake import Intake, IntakeSettings, Share
+from rspt.perception.intake import Intake, IntakeSettings
 from rspt.perception.localization import Localization, Localizer, MaskLocalizer
+from rspt.perception.painting import paint
 from rspt.perception.prediction import Prediction, Predictor, make_predictor
 from rspt.perception.reconstruction import LocalMap
-from rspt.perception.state import MAP_CHANNELS, VECTOR_WIDTH, Body, State, describe, paint
+from rspt.perception.state import MAP_CHANNELS, VECTOR_WIDTH, Body, State, describe
 from rspt.perception.track import Track, TrackSettings
+from rspt.perception.usable_depth import Share, at_once
 from rspt.perception.window import EgoWindow
 
 LocalizerName = Literal["mask", "box", "video"]
@@ -118,7 +120,7 @@ class Perception:
         self._exclude_m = target_radius_m + _MARGIN_M
         self._last_action = np.zeros((num_worlds, 2))
         self._fused, self._mapped = fused, mapped
-        self._share: Share = share or _at_once
+        self._share: Share = share or at_once
 
     def reset(self, worlds: NDArray[np.int64] | None = None) -> None:
         """Forget everything about the given worlds (n,); about all if None."""
@@ -256,7 +258,3 @@ def make_localizer(name: str, num_worlds: int, target_radius_m: float = 0.25) ->
 
         return VideoLocalizer(num_worlds, body_radius_m=target_radius_m)
     raise ValueError(f"localizer {name!r} is unknown; allowed: {', '.join(LOCALIZERS)}, or a Localizer")
-
-
-def _at_once(function: Callable[[NDArray[np.int64]], object], worlds: NDArray[np.int64]) -> None:
-    function(worlds)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rspt.perception.camera import CameraModel
-from rspt.perception.intake import planar_pose
+from rspt.perception.frame import planar_pose
 from rspt.perception.recording_files import RecordingError, read_numbers
 
 _NORM_TOLERANCE = 0.01

@@ -23,7 +23,7 @@ class RecordingSettings(Settings):
     """Who acts for the target; one world after the other takes the next."""
     speed_ratio: tuple[float, float] = (0.3, 1.0)
     """Range of the target's greatest speed as a share of the tracker's 2 m/s."""
-    batches: int = Field(12, ge=1, le=1000)
+    batches: int = Field(24, ge=1, le=1000)
     """Batches of worlds to record, each in a file of its own; every second one with realistic noise."""
     validation_batches: int = Field(4, ge=1, le=1000)
     """The same of the validation families."""
@@ -94,7 +94,7 @@ class PredictorSettings(Settings):
     """Of AdamW."""
     dropout: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of the joined features that are left out of an update."""
-    map_dropout: float = Field(0.1, ge=0.0, le=1.0)
+    map_dropout: float = Field(0.02, ge=0.0, le=1.0)
     """Share of the samples that are shown without a map, so that the predictor does without one."""
     mean_weight: float = Field(1.0, ge=0.0, le=100.0)
     """Weight of the mean's distance from the truth in metres, beside the likelihood of the mixture."""

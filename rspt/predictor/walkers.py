@@ -25,12 +25,14 @@ _PACE_SHARE = (0.02, 0.5)
 """Range of the standard deviation of a walker's speed as a share of its mean."""
 _STROLLING_SHARE, _STROLL_MPS = 0.25, (0.02, 0.4)
 """So many stroll instead: beside their mean velocity they move to and fro by so much, whichever way they face."""
-_DECIDING_SHARE, _DECIDED_MPS, _DECISIONS_PER_S = 0.4, (0.02, 0.4), (0.1, 1.5)
+_DECIDING_SHARE, _DECIDED_MPS, _DECISIONS_PER_S = 0.6, (0.02, 0.4), (0.1, 1.5)
 """So many keep their velocity until they decide for another one that differs by so much, so often."""
 _TURN_MEMORY_S, _PACE_MEMORY_S = (0.2, 1.5), (0.5, 15.0)
 """Ranges of the seconds for which a turn goes on, and for which a change of pace lasts: people turn to go elsewhere and
 then go straight, but somebody who has become slower stays so."""
-_NOISE_M = (0.0005, 0.06)
+_NOISE_M = (0.0003, 0.02)
+"""Range of the standard deviation of a sighting. With noisier ones among them the predictor takes real changes of pace
+for noise; noisy sightings it knows from the recorded worlds."""
 _PERIODS = (1, 2, 4)
 """Steps between two sightings: 10, 5 or 2.5 Hz."""
 _SEEN_S = 2.8

@@ -10,8 +10,9 @@ from rspt.perception.frame import (
     NO_TROUBLE,
     POSE_JUMPED,
     STAMP_JUMPED,
+    planar_pose,
 )
-from rspt.perception.intake import Intake, IntakeSettings, planar_pose
+from rspt.perception.intake import Intake, IntakeSettings
 
 H, W = 8, 10
 ONE = np.array([0])

@@ -5,6 +5,7 @@ import pytest
 
 from rspt.perception.frame import DEPTH_BEYOND_RANGE, DEPTH_INVALID, NO_TROUBLE, POSE_JUMPED, Frame
 from rspt.perception.localization import Localization
+from rspt.perception.painting import paint
 from rspt.perception.prediction import Prediction
 from rspt.perception.state import (
     HORIZON_S,
@@ -16,7 +17,6 @@ from rspt.perception.state import (
     Body,
     describe,
     entry_of,
-    paint,
     vector_bounds,
 )
 from rspt.perception.track import Track
