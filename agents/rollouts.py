@@ -87,21 +87,54 @@ def predicted(
     origin: NDArray[np.float64],
     cell_m: float,
     radius_m: float,
+    late: int,
 ) -> NDArray[np.float64]:
-    """Positions (M, STEPS + 1, 2) of movers that keep their speed and finish their turn, until the map stops them."""
+    """Positions (M, STEPS + 1, 2) of movers that keep their speed and finish their turn, until the map stops them.
+
+    The first one is that after `late` steps.
+    """
     positions = np.empty((len(poses), STEPS + 1, 2))
     for mover in range(len(poses)):
         x, y, yaw = poses[mover, 0], poses[mover, 1], poses[mover, 2]
         speed, turn = velocities[mover, 0], velocities[mover, 1]
-        positions[mover, 0, 0], positions[mover, 0, 1] = x, y
-        for step in range(1, STEPS + 1):
+        if late == 0:
+            positions[mover, 0, 0], positions[mover, 0, 1] = x, y
+        for step in range(1, late + STEPS + 1):
             turn *= _TURN_KEPT
             yaw += turn * DT_S
             to_x, to_y = x + speed * DT_S * np.cos(yaw), y + speed * DT_S * np.sin(yaw)
             if clearance_at(clearance, origin, cell_m, to_x, to_y) >= radius_m:
                 x, y = to_x, to_y
-            positions[mover, step, 0], positions[mover, step, 1] = x, y
+            if step >= late:
+                positions[mover, step - late, 0], positions[mover, step - late, 1] = x, y
     return positions
+
+
+@kernel
+def driven(
+    pose: NDArray[np.float64], velocity: NDArray[np.float64], actions: NDArray[np.float64], body: Body
+) -> NDArray[np.float64]:
+    """x, y, yaw, speed and turn rate (5,) after actions (L, 2) in [-1, 1], one step each."""
+    after = np.empty(5)
+    after[:3], after[3:] = pose, velocity
+    for step in range(len(actions)):
+        forward = actions[step, 0] * (body.speed_max_mps if actions[step, 0] >= 0.0 else body.reverse_max_mps)
+        after[0], after[1], after[2], after[3], after[4] = _moved(
+            body, after[0], after[1], after[2], after[3], after[4], forward, actions[step, 1] * body.turn_max_radps
+        )
+    return after
+
+
+@kernel
+def _moved(
+    body: Body, x: float, y: float, yaw: float, speed: float, turn: float, wanted: float, wanted_turn: float
+) -> tuple[float, float, float, float, float]:
+    """Where the drive is after a step."""
+    reach, turn_reach = body.acceleration_mps2 * DT_S, body.turn_acceleration_radps2 * DT_S
+    speed += min(max(wanted - speed, -reach), reach)
+    turn += min(max(wanted_turn - turn, -turn_reach), turn_reach)
+    middle = yaw + 0.5 * turn * DT_S
+    return x + speed * DT_S * np.cos(middle), y + speed * DT_S * np.sin(middle), yaw + turn * DT_S, speed, turn
 
 
 @kernel
@@ -186,7 +219,6 @@ def _rollout_cost(
 ) -> float:
     """Discounted cost of holding a command for `held` steps and following then; not finished above `give_up_at`."""
     x, y, yaw, speed, turn = pose[0], pose[1], pose[2], velocity[0], velocity[1]
-    reach, turn_reach = body.acceleration_mps2 * DT_S, body.turn_acceleration_radps2 * DT_S
     total, weight, is_open = 0.0, 1.0, True
     target, leg = scene.movers[0], 0
     behind_m = _length(scene.route)
@@ -194,11 +226,7 @@ def _rollout_cost(
         wanted, wanted_turn = speed_held, turn_held
         if step >= held:
             wanted, wanted_turn = _follow(scene, body, x, y, yaw, step, leg, distance_m)
-        speed += min(max(wanted - speed, -reach), reach)
-        turn += min(max(wanted_turn - turn, -turn_reach), turn_reach)
-        x += speed * DT_S * np.cos(yaw + 0.5 * turn * DT_S)
-        y += speed * DT_S * np.sin(yaw + 0.5 * turn * DT_S)
-        yaw += turn * DT_S
+        x, y, yaw, speed, turn = _moved(body, x, y, yaw, speed, turn, wanted, wanted_turn)
         if step % 2 == 1:  # the line of sight is the dear part, and changes slowly
             is_open = sees(scene.opaque, scene.origin, scene.cell_m, x, y, target[step + 1, 0], target[step + 1, 1])
         way_m = np.hypot(scene.route[leg, 0] - x, scene.route[leg, 1] - y)

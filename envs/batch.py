@@ -37,11 +37,21 @@ class PrivilegedView(NamedTuple):
         free_spaces: (W) true clearance and free region of each world.
         poses: (W, M, 3) x, y in metres and yaw in radians in the world: tracker, target, distractors.
         velocities: (W, M, 2) forward m/s, turn rad/s.
+        limits: (W, 3) of the trackers: speed in m/s and turn rate in rad/s of the action 1, horizontal field of view in
+            radians.
+        under_way: of each world (L, 2), the tracker's actions that latency holds back, the next one first.
     """
 
     free_spaces: list[FreeSpace]
     poses: NDArray[np.float64]
     velocities: NDArray[np.float64]
+    limits: NDArray[np.float64]
+    under_way: list[NDArray[np.float64]]
+
+    def of(self, worlds: NDArray[np.int64]) -> "PrivilegedView":
+        """The truth about some of the worlds (n,)."""
+        spaces, under_way = ([part[world] for world in worlds] for part in (self.free_spaces, self.under_way))
+        return PrivilegedView(spaces, self.poses[worlds], self.velocities[worlds], self.limits[worlds], under_way)
 
 
 class WorldBatch:
@@ -184,7 +194,9 @@ class WorldBatch:
         """The truth about all worlds now; copies."""
         status = self.out.status
         spaces = [episode.place.space for episode in self.episodes]
-        return PrivilegedView(spaces, status.poses.copy(), status.velocities.copy())
+        body = self.out.body
+        limits = np.stack([body["speed_max_mps"], body["turn_max_radps"], np.radians(body["hfov_deg"])], axis=1)
+        return PrivilegedView(spaces, status.poses.copy(), status.velocities.copy(), limits, self._drives.under_way())
 
     def final_view(self) -> PrivilegedView:
         """The truth before the reset in the worlds that this step finished, and the present one in the others.

@@ -45,6 +45,10 @@ class Drives:
         self.actions[which, 0] = late[which, self._latency[which]]
         self.actions[which, 1:] = others[which]
 
+    def under_way(self) -> list[NDArray[np.float64]]:
+        """The tracker's actions (L, 2) of each world that are still to be carried out, the next one first; copies."""
+        return [self._late[world, :steps][::-1].copy() for world, steps in enumerate(self._latency)]
+
     def twists(self, poses: NDArray[np.float64], velocities: NDArray[np.float64]) -> NDArray[np.float64]:
         """World velocities (W, M, 3) x, y in m/s and turn rate in rad/s for this step's actions.
 

@@ -20,7 +20,7 @@ from envs.layouts import FAMILIES, make_layout
 from envs.layouts.files import is_layout_path, load_layout
 from envs.layouts.layout import Layout
 from envs.settings import Settings
-from rspt.build import PLAYERS, Player
+from rspt.build import make_agent
 from rspt.config import load_config
 from rspt.signals import StopRequest
 from rspt.video import VideoWriter
@@ -33,7 +33,7 @@ class DemoSettings(Settings):
 
     layouts: tuple[str, ...] = Field(min_length=1)
     """Families or map files."""
-    agents: tuple[Literal["pid", "oracle"], ...] = Field(min_length=1)
+    agents: tuple[Literal["random", "pid", "pid_kalman", "planner", "oracle"], ...] = Field(min_length=1)
     """Trackers, each of which plays every layout."""
     steps: int = Field(ge=1, le=500)
     """Length of an episode in steps of 0.1 s; the full one has 500."""
@@ -149,7 +149,7 @@ def _play(
     tick: Callable[[], Any],
 ) -> Result:
     """One episode with its video; it ends early, and its video is kept, when a stop is requested."""
-    player: Player = PLAYERS[agent]()
+    player = make_agent(agent)
     core: Any = env.unwrapped
     observation, _ = env.reset(seed=seed)
     player.reset(np.ones(1, dtype=np.bool_))

@@ -29,7 +29,7 @@ from envs.sensors.camera import camera_rows as sensor_rows
 from envs.sensors.raycast import RaycastCamera
 from envs.sensors.target_box import target_boxes
 from envs.world_settings import world_settings
-from rspt.build import PLAYERS
+from rspt.build import make_agent
 from rspt.perception.camera import CameraModel, camera_rows
 from rspt.perception.frame import Frame, to_ego
 from rspt.perception.localization import Localization, Localizer, MaskLocalizer
@@ -160,7 +160,7 @@ def frames(family: str, episodes: int, steps: int, seed: int, **arguments: Any) 
         episode_steps=steps + 1,
         **arguments,
     )
-    batch, player = WorldBatch(settings, episodes, autoreset="disabled"), PLAYERS["oracle"]()
+    batch, player = WorldBatch(settings, episodes, autoreset="disabled"), make_agent("oracle")
     out = batch.reset([seed + world for world in range(episodes)])
     player.reset(np.ones(episodes, dtype=np.bool_))
     cameras = sensor_rows(settings.camera, episodes)

@@ -18,7 +18,7 @@ from perception_parts.reconstruction import Moment, counted, truth
 from envs.batch import WorldBatch
 from envs.layouts.layout import BODY_CLEARANCE_M
 from envs.world_settings import world_settings
-from rspt.build import PLAYERS
+from rspt.build import make_agent
 from rspt.perceiver import Perceiver, PerceptionSettings
 from rspt.perception.drawing import draw_map, draw_perception
 from rspt.perception.frame import to_ego
@@ -55,7 +55,7 @@ def draw(out: Path, seed: int) -> None:
 def taken(family: str, seed: int) -> tuple[list[Shot], list[Shot]]:
     """Maps ranked by 1 - IoU and predictions for hidden targets ranked by their error, of one family."""
     batch = WorldBatch(world_settings(layout=family, noise="realistic", lost_after_steps=400), EPISODES)
-    perceiver, player = Perceiver(batch, PerceptionSettings(predictor="learned")), PLAYERS["pid"]()
+    perceiver, player = Perceiver(batch, PerceptionSettings(predictor="learned")), make_agent("pid")
     batch.reset([seed + 100 + world for world in range(EPISODES)])
     player.reset(np.ones(EPISODES, dtype=np.bool_))
     state = perceiver.begin()

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from perception_parts.tracks import OBSERVED, STEP_S, Windows, read_windows
 
-from envs.batch import PrivilegedView, WorldBatch
+from envs.batch import WorldBatch
 from envs.world_settings import world_settings
-from rspt.build import PLAYERS
+from rspt.build import make_agent
 from rspt.perceiver import Perceiver, PerceptionSettings
 from rspt.perception.frame import to_ego
 from rspt.perception.localization import Localization
@@ -144,7 +144,7 @@ def _family(family: str, episodes: int, seed: int, predictors: Sequence[str]) ->
     made = {name: make_predictor(name, episodes) for name in predictors}
     worlds.reset([seed + world for world in range(episodes)])
     perceiver.begin()
-    pid, oracle = PLAYERS["pid"](), PLAYERS["oracle"]()
+    pid, oracle = make_agent("pid"), make_agent("oracle")
     pid.reset(np.ones(episodes, dtype=np.bool_))
     knowing = np.arange(1, episodes, 2)
     oracle.reset(np.ones(len(knowing), dtype=np.bool_))
@@ -159,11 +159,9 @@ def _family(family: str, episodes: int, seed: int, predictors: Sequence[str]) ->
         if step >= FIRST_STEP and step % EVERY_STEPS == 0 and step + 20 < STEPS:
             looks.append((step, deceived, perceiver.perception.track.age_s.copy(), _predicted(made, perceiver)))
         view = worlds.privileged_view()
-        actions = pid.act(perceiver.state, view)
+        actions = pid.act(perceiver.state)
         if len(knowing):
-            spaces = [view.free_spaces[world] for world in knowing]
-            truth = PrivilegedView(spaces, view.poses[knowing], view.velocities[knowing])
-            actions[knowing] = oracle.act(perceiver.state, truth)
+            actions[knowing] = oracle.act({}, view.of(knowing))
         worlds.step(actions)
         broken |= worlds.out.restarted | (worlds.out.done & (step < STEPS - 1))
         perceiver.follow(actions)

@@ -20,7 +20,7 @@ from envs.jit import kernel
 from envs.layouts import FAMILIES
 from envs.layouts.layout import BODY_CLEARANCE_M, BOX, Prisms
 from envs.world_settings import world_settings
-from rspt.build import PLAYERS
+from rspt.build import make_agent
 from rspt.perception.camera import CameraModel, camera_rows, mounted
 from rspt.perception.frame import Frame
 from rspt.perception.pipeline import Perception
@@ -112,7 +112,7 @@ def moments(
         local_map=LocalMap(episodes, settings),
         window=window,
     )
-    player, running = PLAYERS["oracle"](), np.ones(episodes, dtype=np.bool_)
+    player, running = make_agent("oracle"), np.ones(episodes, dtype=np.bool_)
     seen = batch.reset([seed + world for world in range(episodes)]).observation
     player.reset(running)
     obstacles = [_obstacles(episode.place.layout.prisms) for episode in batch.episodes]

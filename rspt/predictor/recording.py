@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.batch import PrivilegedView, WorldBatch
+from envs.batch import WorldBatch
 from envs.world_settings import world_settings
-from rspt.build import PLAYERS
+from rspt.build import make_agent
 from rspt.perceiver import Perceiver, PerceptionSettings
 from rspt.perception.frame import to_ego, to_odometry
 from rspt.perception.inputs import SLOT_S, SLOTS, Inputs, in_frames, inputs_of
@@ -171,7 +171,7 @@ class _Watchers:
 def _driven(worlds: WorldBatch, perceiver: Perceiver, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
     """Actions (W, 2): half of the trackers follow the state, half know the truth, all slip now and then."""
     count = worlds.num_worlds
-    pid, oracle = PLAYERS["pid"](), PLAYERS["oracle"]()
+    pid, oracle = make_agent("pid"), make_agent("oracle")
     knowing = np.sort(rng.permutation(count)[: count // 2])
     pid.reset(np.ones(count, dtype=np.bool_))
     oracle.reset(np.ones(len(knowing), dtype=np.bool_))
@@ -179,10 +179,8 @@ def _driven(worlds: WorldBatch, perceiver: Perceiver, rng: np.random.Generator) 
     left, slip = np.zeros(count, dtype=np.int64), np.zeros((count, 2))
     while True:
         view = worlds.privileged_view()
-        actions = pid.act(perceiver.state, view)
-        spaces = [view.free_spaces[world] for world in knowing]
-        truth = PrivilegedView(spaces, view.poses[knowing], view.velocities[knowing])
-        actions[knowing] = oracle.act(perceiver.state, truth)
+        actions = pid.act(perceiver.state)
+        actions[knowing] = oracle.act({}, view.of(knowing))
         slips = (left == 0) & (rng.random(count) < rate)
         left[slips] = rng.integers(*_SLIP_STEPS, slips.sum())
         slip[slips] = rng.uniform((-0.3, -1.0), (1.0, 1.0), (slips.sum(), 2))

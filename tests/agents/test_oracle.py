@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
-from agents.baselines import Oracle
 from agents.grids import clearance_at, sees
-from agents.rollouts import DT_S, STEPS, predicted
+from agents.oracle import Oracle
+from agents.rollouts import DT_S, STEPS, Body, driven, predicted
 
 CELL_M = 0.1
 REACH = np.array([4.0, 8.0]) * DT_S
@@ -29,6 +29,13 @@ class View(NamedTuple):
     free_spaces: list
     poses: np.ndarray
     velocities: np.ndarray
+    limits: np.ndarray
+    under_way: list
+
+
+def view_of(spaces, poses, velocities, under_way=None):
+    late = [np.zeros((0, 2))] * len(spaces) if under_way is None else under_way
+    return View(spaces, poses, velocities, np.tile([2.0, 2.0, np.pi / 2], (len(spaces), 1)), late)
 
 
 def room(drawing: str) -> Room:
@@ -62,7 +69,7 @@ def follow(space, tracker, targets, *, search=no_search) -> Trace:
         heading = np.arctan2(move[1], move[0])
         poses = np.array([[pose, [*target, heading]]])
         velocities = np.array([[velocity, [np.hypot(*move) / DT_S, 0.0]]])
-        action = oracle.act(View([space], poses, velocities))[0]
+        action = oracle.act({}, view_of([space], poses, velocities))[0]
         assert np.abs(action).max() <= 1.0
         command = action * [2.0 if action[0] >= 0 else 0.5, 2.0]
         velocity = velocity + np.clip(command - velocity, -REACH, REACH)
@@ -196,16 +203,16 @@ def test_worlds_of_a_batch_do_not_touch_each_other():
     velocities = np.array([[[1.0, 0.1], [1.2, 0.0]], [[0.0, 0.0], [0.5, 0.3]]])
     both = Oracle(no_search)
     both.reset(np.ones(2, dtype=bool))
-    actions = both.act(View([OPEN, OPEN], poses, velocities))
+    actions = both.act({}, view_of([OPEN, OPEN], poses, velocities))
     for world in range(2):
         alone = Oracle(no_search)
         alone.reset(np.ones(1, dtype=bool))
-        one = alone.act(View([OPEN], poses[world : world + 1], velocities[world : world + 1]))
+        one = alone.act({}, view_of([OPEN], poses[world : world + 1], velocities[world : world + 1]))
         np.testing.assert_array_equal(one[0], actions[world])
 
 
 def test_a_prediction_keeps_the_speed_and_stops_at_walls():
-    grid = (CORNER.clearance, CORNER.origin, CELL_M, 0.25)
+    grid = (CORNER.clearance, CORNER.origin, CELL_M, 0.25, 0)
     straight = predicted(np.array([[2.0, 5.0, 0.0]]), np.array([[1.0, 0.0]]), *grid)
     np.testing.assert_allclose(straight[0, :, 0], 2.0 + 0.1 * np.arange(STEPS + 1))
     blocked = predicted(np.array([[1.5, 5.0, np.pi]]), np.array([[1.4, 0.0]]), *grid)
@@ -215,4 +222,48 @@ def test_a_prediction_keeps_the_speed_and_stops_at_walls():
 def test_another_number_of_worlds_than_reset_is_refused():
     oracle = Oracle(no_search)
     with pytest.raises(ValueError, match="1 worlds, reset was told of 0"):
-        oracle.act(View([OPEN], np.zeros((1, 2, 3)), np.zeros((1, 2, 2))))
+        oracle.act({}, view_of([OPEN], np.zeros((1, 2, 3)), np.zeros((1, 2, 2))))
+    with pytest.raises(ValueError, match="privileged_view"):
+        oracle.act({})
+
+
+def test_a_prediction_may_begin_later():
+    grid = (OPEN.clearance, OPEN.origin, CELL_M, 0.25)
+    mover, motion = np.array([[10.0, 10.0, 0.5]]), np.array([[1.0, 0.3]])
+    now, later = (predicted(mover, motion, *grid, late) for late in (0, 3))
+    np.testing.assert_allclose(later[:, :-3], now[:, 3:])
+
+
+def test_actions_under_way_are_driven_through_the_limits():
+    after = driven(np.array([1.0, 2.0, 0.0]), np.zeros(2), np.array([[1.0, 0.0], [1.0, 0.0], [-1.0, 1.0]]), Body())
+    speeds = [0.4, 0.8, 0.4]  # 4 m/s2 towards 2 m/s, then towards -0.5 m/s
+    assert after[3:] == pytest.approx([0.4, 0.8])
+    assert after[0] == pytest.approx(1.0 + 0.1 * (speeds[0] + speeds[1] + speeds[2] * np.cos(0.04)))
+    assert after[2] == pytest.approx(0.08)
+
+
+def late_reward(*, told: bool) -> float:
+    """Mean r1 where each action comes 0.3 s late."""
+    oracle, late = Oracle(no_search), 3
+    oracle.reset(np.ones(1, dtype=bool))
+    pose, velocity, waiting, rewards = np.array([9.5, 15.0, 0.0]), np.zeros(2), [np.zeros(2)] * late, []
+    targets = walk((12, 15), (16, 15), (16, 19), (12, 19), (12, 15))
+    for target, move in itertools.pairwise(targets):
+        heading = np.arctan2(*(move - target)[::-1])
+        view = view_of(
+            [OPEN],
+            np.array([[pose, [*target, heading]]]),
+            np.array([[velocity, [np.hypot(*(move - target)) / DT_S, 0.0]]]),
+            [np.array(waiting)] if told else None,
+        )
+        waiting.append(oracle.act({}, view)[0])
+        after = driven(pose, velocity, waiting.pop(0)[None], Body())
+        pose, velocity = after[:3], after[3:]
+        gap = move - pose[:2]
+        bearing = (np.arctan2(gap[1], gap[0]) - pose[2] + np.pi) % (2 * np.pi) - np.pi
+        rewards.append(1 - abs(np.hypot(*gap) - 2.5) / 2.5 - abs(bearing) / (np.pi / 4))
+    return float(np.mean(rewards))
+
+
+def test_latency_costs_little_where_the_planner_is_told_what_is_under_way():
+    assert late_reward(told=True) > max(late_reward(told=False) + 0.03, 0.8)

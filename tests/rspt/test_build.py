@@ -5,7 +5,7 @@ import numpy as np
 from envs.batch import WorldBatch
 from envs.layouts.layout import Layout, Prisms
 from envs.world_settings import world_settings
-from rspt.build import PLAYERS
+from rspt.build import make_agent
 
 OPEN = Layout("open", (0.0, 0.0, 16.0, 16.0), Prisms.empty())
 WORLDS, STEPS = 8, 150
@@ -14,7 +14,7 @@ WORLDS, STEPS = 8, 150
 def mean_reward(name: str) -> float:
     """Mean r1 per step of a player behind targets with goals in an empty arena."""
     batch = WorldBatch(world_settings(layout=OPEN, target_policy="goal"), WORLDS)
-    player = PLAYERS[name]()
+    player = make_agent(name)
     player.reset(np.ones(WORLDS, dtype=np.bool_))
     batch.reset(list(range(WORLDS)))
     rewards = []

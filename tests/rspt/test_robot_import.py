@@ -13,10 +13,11 @@ for name in ("pybullet", "stable_baselines3", "torch"):
 
 import numpy as np
 
-from agents.baselines import Pid
+from agents.pid import Pid
 from rspt.perception import CameraModel, Perception, mounted
 from rspt.perception.drawing import draw_perception
 from rspt.perception.recording import RecordingWriter, read_recording
+from rspt.percept import percept_of
 
 camera = CameraModel.preset("d435", base_from_camera=mounted(0.6, pitch_rad=0.1))
 perception = Perception(camera=camera, num_worlds=1, localizer=LOCALIZER, predictor=PREDICTOR)
@@ -33,9 +34,9 @@ assert np.abs(position - [[2.1, 0.3]]).max() < 0.2, position
 assert state["map"][0, 1].max() > 0.0  # free ground
 assert draw_perception(perception).shape == (480, 480, 3)
 
-actor = Pid(distance_m=1.0)
+actor = Pid(percept_of, distance_m=1.0)
 actor.reset(np.ones(1, dtype=bool))
-forward, left = actor.act(position, np.zeros((1, 2)))[0]
+forward, left = actor.act(state)[0]
 assert forward > 0.0 and left > 0.0, (forward, left)
 
 present = [name for name, module in sys.modules.items() if module is not None]

@@ -1,0 +1,117 @@
+"""A planner that knows the map and where everything is: the upper mark for every learned tracker, and its teacher."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.agent import DISTANCE_M, Observation, Space, View, actions_of, body_of
+from agents.grids import is_drivable, sees, way_ahead
+from agents.rollouts import Scene, best_command, driven, predicted
+
+KEEP_M = 0.33
+"""Clearance in metres that a straight way needs for the planner to trust it."""
+_REPLAN_M = 0.5
+LOOK_AHEAD_M = 4.0
+
+Search = Callable[[Any, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+"""From a space, a start (2,) and a goal (2,) to waypoints (K, 2) in metres; (0, 2) where there is no way."""
+
+
+@dataclass
+class _Plan:
+    """A route to where the target was when it was planned."""
+
+    route: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+    goal: NDArray[np.float64] = field(default_factory=lambda: np.full(2, np.inf))
+
+
+class Oracle:
+    """The privileged planner.
+
+    Each step it predicts the movers for 1.6 s, tries some sixty commands in a model of the drive, and takes the one
+    with the best tracking that touches nothing. Where it cannot drive straight to the target it heads along a path,
+    which is searched anew only when the target has left the end of the old one. Actions that are still under way are
+    reckoned with.
+
+    Args:
+        search: finds a path in a space.
+        cell_m: edge of the spaces' cells in metres.
+        distance_m: the distance to keep in metres.
+    """
+
+    privileged = True
+
+    def __init__(self, search: Search, *, cell_m: float = 0.1, distance_m: float = DISTANCE_M) -> None:
+        self._search = search
+        self._cell_m = cell_m
+        self._distance_m = distance_m
+        self._plans: list[_Plan] = []
+
+    def reset(self, which: NDArray[np.bool_]) -> None:
+        """Forget the plans of the worlds (B,) whose episode starts."""
+        if len(self._plans) != len(which):
+            self._plans = [_Plan() for _ in which]
+        for world in np.flatnonzero(which):
+            self._plans[world] = _Plan()
+
+    def act(self, observation: Observation, view: View | None = None) -> NDArray[np.float64]:
+        """Actions (B, 2) from the truth alone.
+
+        Raises:
+            ValueError: without a view, or if the number of worlds is not that of the last `reset`.
+        """
+        if view is None:
+            raise ValueError(
+                "the oracle acts on the truth: act(observation, view) needs the environment's privileged_view()"
+            )
+        if len(view.poses) != len(self._plans) or len(view.free_spaces) != len(self._plans):
+            raise ValueError(f"the view holds {len(view.poses)} worlds, reset was told of {len(self._plans)}")
+        commands = np.empty((len(view.poses), 2))
+        for world in range(len(commands)):
+            commands[world] = self._command(world, view)
+        return actions_of(commands, view.limits)
+
+    def _command(self, world: int, view: View) -> tuple[float, float]:
+        body, space = body_of(view.limits[world]), view.free_spaces[world]
+        poses, velocities, late = view.poses[world], view.velocities[world], view.under_way[world]
+        after = driven(poses[0], velocities[0], late, body)
+        grid = (space.clearance, space.origin, self._cell_m)
+        movers = predicted(poses[1:], velocities[1:], *grid, body.radius_m, len(late))
+        scene = self._scene(self._plans[world], space, after[:2], movers)
+        command: tuple[float, float] = best_command(scene, body, after[:3], after[3:], self._distance_m)
+        return command
+
+    def _scene(self, plan: _Plan, space: Space, tracker: NDArray[np.float64], movers: NDArray[np.float64]) -> Scene:
+        target = movers[0, 0]
+        is_direct = has_direct_way(space, self._cell_m, tracker, target, self._distance_m)
+        route = target[None] if is_direct else self._route(plan, space, tracker, target)
+        return Scene(space.clearance, space.opaque, space.origin, self._cell_m, movers, route, is_direct)
+
+    def _route(
+        self, plan: _Plan, space: Space, tracker: NDArray[np.float64], target: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Points (K, 2) to drive to one after the other."""
+        grid = (space.clearance, space.origin, self._cell_m, tracker[0], tracker[1], KEEP_M, LOOK_AHEAD_M)
+        if np.hypot(*(plan.goal - target)) <= _REPLAN_M and len(plan.route):
+            ahead: NDArray[np.float64] = way_ahead(plan.route, *grid)
+            if len(ahead):
+                return ahead
+        plan.route, plan.goal = np.ascontiguousarray(self._search(space, tracker, target)), target.copy()
+        ahead = way_ahead(plan.route, *grid)
+        return ahead if len(ahead) else target[None]
+
+
+def has_direct_way(
+    space: Space, cell_m: float, tracker: NDArray[np.float64], target: NDArray[np.float64], distance_m: float
+) -> bool:
+    """Whether the target is in sight and nothing stands on the straight way to the distance to keep."""
+    grid = (space.clearance, space.origin, cell_m)
+    gap = float(np.hypot(*(target - tracker)))
+    stop = target + (tracker - target) * min(distance_m / max(gap, 1e-6), 1.0)
+    return bool(
+        is_drivable(*grid, tracker[0], tracker[1], stop[0], stop[1], KEEP_M)
+        and sees(space.opaque, space.origin, cell_m, tracker[0], tracker[1], target[0], target[1])
+    )
