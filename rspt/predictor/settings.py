@@ -80,7 +80,7 @@ class PredictorSettings(Settings):
     """The tracks."""
     network: NetworkSettings = NetworkSettings()
     """The network."""
-    walkers: int = Field(120_000, ge=0, le=10_000_000)
+    walkers: int = Field(200_000, ge=0, le=10_000_000)
     """Walkers in the open, without a robot or a map, that are made up and learnt beside the recorded tracks."""
     epochs: int = Field(30, ge=1, le=10_000)
     """Passes over all samples at the most."""
