@@ -88,13 +88,13 @@ def save_weights(
         sizes: of the network.
         about: further metadata: where the weights come from.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     told = {"format": FORMAT, "version": VERSION, "step_s": str(STEP_S), **(about or {})}
     told |= {name: str(value) for name, value in sizes._asdict().items()}
     unfinished = path.with_name(f".{path.name}.unfinished")
     contiguous = {name: np.ascontiguousarray(tensor, dtype=np.float32) for name, tensor in tensors.items()}
-    save_file(contiguous, unfinished, metadata=told)
+    unfinished.write_bytes(save(contiguous, metadata=told))  # its own writer makes files that others cannot read
     unfinished.replace(path)
 
 
