@@ -1,6 +1,6 @@
 """What every tracker has in common: how it is asked for actions, and what it is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -111,6 +111,15 @@ class Reader(Protocol):
 
     def __call__(self, observation: Observation) -> Percept:
         """What the observation says."""
+
+
+Share = Callable[[Callable[[NDArray[np.int64]], object], NDArray[np.int64]], object]
+"""Calls a function with parts of some worlds until all are done, on several threads perhaps."""
+
+
+def at_once(function: Callable[[NDArray[np.int64]], object], worlds: NDArray[np.int64]) -> None:
+    """A `Share` that does all in this thread."""
+    function(worlds)
 
 
 def body_of(limits: NDArray[np.float64]) -> Body:

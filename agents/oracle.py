@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.agent import DISTANCE_M, Observation, Space, View, actions_of, body_of
+from agents.agent import DISTANCE_M, Observation, Share, Space, View, actions_of, at_once, body_of
 from agents.grids import is_drivable, sees, way_ahead
-from agents.rollouts import Scene, best_command, driven, predicted
+from agents.rollouts import Body, Scene, best_command, driven, predicted
 
 KEEP_M = 0.33
 """Clearance in metres that a straight way needs for the planner to trust it."""
@@ -40,12 +40,21 @@ class Oracle:
         search: finds a path in a space.
         cell_m: edge of the spaces' cells in metres.
         distance_m: the distance to keep in metres.
+        share: runs the work on parts of the worlds; one after another in this thread if None.
     """
 
     privileged = True
 
-    def __init__(self, search: Search, *, cell_m: float = 0.1, distance_m: float = DISTANCE_M) -> None:
+    def __init__(
+        self,
+        search: Search,
+        *,
+        cell_m: float = 0.1,
+        distance_m: float = DISTANCE_M,
+        share: Share | None = None,
+    ) -> None:
         self._search = search
+        self._share = share or at_once
         self._cell_m = cell_m
         self._distance_m = distance_m
         self._plans: list[_Plan] = []
@@ -70,19 +79,24 @@ class Oracle:
         if len(view.poses) != len(self._plans) or len(view.free_spaces) != len(self._plans):
             raise ValueError(f"the view holds {len(view.poses)} worlds, reset was told of {len(self._plans)}")
         commands = np.empty((len(view.poses), 2))
-        for world in range(len(commands)):
-            commands[world] = self._command(world, view)
+        problems = [self._problem(world, view) for world in range(len(commands))]
+
+        def solve(worlds: NDArray[np.int64]) -> None:
+            for world in worlds.tolist():
+                scene, body, after = problems[world]
+                commands[world] = best_command(scene, body, after[:3], after[3:], self._distance_m)
+
+        self._share(solve, np.arange(len(commands)))
         return actions_of(commands, view.limits)
 
-    def _command(self, world: int, view: View) -> tuple[float, float]:
+    def _problem(self, world: int, view: View) -> tuple[Scene, Body, NDArray[np.float64]]:
+        """The scene, the body, and pose and velocity (5,) from which the next action will be carried out."""
         body, space = body_of(view.limits[world]), view.free_spaces[world]
         poses, velocities, late = view.poses[world], view.velocities[world], view.under_way[world]
         after = driven(poses[0], velocities[0], late, body)
         grid = (space.clearance, space.origin, self._cell_m)
         movers = predicted(poses[1:], velocities[1:], *grid, body.radius_m, len(late))
-        scene = self._scene(self._plans[world], space, after[:2], movers)
-        command: tuple[float, float] = best_command(scene, body, after[:3], after[3:], self._distance_m)
-        return command
+        return self._scene(self._plans[world], space, after[:2], movers), body, after
 
     def _scene(self, plan: _Plan, space: Space, tracker: NDArray[np.float64], movers: NDArray[np.float64]) -> Scene:
         target = movers[0, 0]

@@ -14,6 +14,8 @@ _COMMAND_STEPS = 3
 """How many steps a tried command lasts before the plain follower takes over."""
 _SPEEDS = 7
 _TURNS = 9
+_REFINEMENTS = 2
+"""So often the grid is made finer around the best command: who learns from the planner learns no steps then."""
 _TURN_GAIN = 5.0
 _DISTANCE_GAIN = 2.0
 _TURN_BRAKE = 1.5
@@ -160,6 +162,15 @@ def best_command(
         cost = _rollout_cost(scene, body, pose, velocity, distance_m, speed, turn, _COMMAND_STEPS, best_cost)
         if cost < best_cost:
             best, best_cost = (speed, turn), cost
+    for _ in range(_REFINEMENTS):
+        speed_step, turn_step = 0.5 * speed_step, 0.5 * turn_step
+        middle = best
+        for i in range(9):
+            speed, turn = middle[0] + speed_step * (i // 3 - 1), middle[1] + turn_step * (i % 3 - 1)
+            speed, turn = min(max(speed, slowest), fastest), min(max(turn, right), left)
+            cost = _rollout_cost(scene, body, pose, velocity, distance_m, speed, turn, _COMMAND_STEPS, best_cost)
+            if cost < best_cost:
+                best, best_cost = (speed, turn), cost
     return best
 
 

@@ -41,7 +41,7 @@ class _Announcer(event.Listener):  # type: ignore[misc]
         if not self._said:
             self._said = True
             sys.stderr.write(
-                "rspt: compiling Numba kernels, which the next start finds in the cache (15 s or less) ...\n"
+                "rspt: compiling Numba kernels, for up to a minute; the next start finds them in the cache ...\n"
             )
             sys.stderr.flush()
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.agent import Agent
+from agents.agent import Agent, Share
 from agents.baselines import BASELINES, make_baseline
 from envs.layouts.free_space import BODY_RADIUS_M, CELL_M, MARGIN_M, FreeSpace
 from envs.paths import PathWorkspace, find_path, nearest_free_cell, shorten
@@ -18,13 +18,17 @@ _KEEP_M = 0.45
 """Clearance in metres that is enough to cut a corner of a path."""
 
 
-def make_agent(name: str) -> Agent:
+def make_agent(name: str, *, share: Share | None = None) -> Agent:
     """A tracker by its name.
+
+    Args:
+        name: of the tracker.
+        share: runs the work on parts of the worlds; one after another in this thread if None.
 
     Raises:
         ValueError: for an unknown name.
     """
-    return make_baseline(name, read=percept_of, search=path_search())
+    return make_baseline(name, read=percept_of, search=path_search(), share=share)
 
 
 def path_search() -> Callable[[Any, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]:

@@ -17,6 +17,9 @@ from rspt.perceiver import Ablation, Perceiver, perception_settings, settings_fo
 from rspt.perception.pipeline import LocalizerName
 from rspt.state_view import state_picture
 
+_DUEL_OWN = ("render_mode", "max_cycles")
+"""Arguments of `DuelEnv` that are none of the worlds'."""
+
 
 class DuelStateEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
     """`envs.duel_v0` with the structure-aware state for the tracker; the target sees what it sees there.
@@ -43,7 +46,7 @@ class DuelStateEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
         own = {"localizer": localizer, "predictor": predictor, "ablation": ablation}
         EzPickle.__init__(self, action=action, **own, **arguments)
         perception = perception_settings(**own)
-        self._duel = DuelEnv(action=action, **settings_for(perception, arguments))
+        self._duel = DuelEnv(action=action, **settings_for(perception, arguments, "action", *_DUEL_OWN))
         self.metadata = {**self._duel.metadata, "name": "rspt_duel_state_v0"}  # type: ignore[misc]
         self.render_mode, self.settings = self._duel.render_mode, self._duel.settings
         try:

@@ -13,7 +13,7 @@ from envs.jit import announced_compilation
 from envs.physics import CONTROL_DT_S
 from envs.sensors.camera import CameraSettings, camera_row
 from envs.sensors.target_box import target_boxes
-from envs.settings import Settings, sentence
+from envs.settings import Settings, sentence, unknown
 from envs.status import VISIBLE_SHARE_MIN
 from envs.threads import Threads
 from envs.workers import ShardedBatch
@@ -74,12 +74,21 @@ def perception_settings(**arguments: Any) -> PerceptionSettings:
         raise ValueError("; ".join(sentence(PerceptionSettings, problem) for problem in error.errors())) from None
 
 
-def settings_for(perception: PerceptionSettings, arguments: dict[str, Any]) -> dict[str, Any]:
+def settings_for(perception: PerceptionSettings, arguments: dict[str, Any], *own: str) -> dict[str, Any]:
     """The arguments of the worlds with what a localizer needs: colours at 160x120 for `video`, if nothing else is said.
 
+    Args:
+        perception: settings of it.
+        arguments: of the worlds.
+        own: names of the other arguments of the environment, for the message about an unknown one.
+
     Raises:
-        ValueError: for a resolution that the localizer cannot work with, or colours switched off.
+        ValueError: for an unknown argument, a resolution that the localizer cannot work with, or colours switched off.
     """
+    known = [*PerceptionSettings.model_fields, *own, *WorldSettings.model_fields, "resolution"]
+    for name in arguments:
+        if name not in known:
+            raise ValueError(f"unknown argument {unknown(name, known)}")
     if perception.localizer != "video":
         return arguments
     if arguments.get("rgb") is False:

@@ -57,7 +57,7 @@ class TrackStateEnv(gymnasium.Env[Observation, Any], EzPickle):
         perception = perception_settings(**own)
         self.action_space = action_space(action)
         self._discrete = action == "discrete7"
-        self._world = TrackEnv(render_mode=render_mode, **settings_for(perception, arguments))
+        self._world = TrackEnv(render_mode=render_mode, **settings_for(perception, arguments, "render_mode", "action"))
         self.settings = self._world.settings
         try:
             self._perceiver = Perceiver(self._world.batch, perception, threads=1)

@@ -59,7 +59,7 @@ class TrackStateVectorEnv(VectorEnv[dict[str, Array], Array, Array], EzPickle):
             num_workers=num_workers,
             autoreset_mode=autoreset_mode,
             render_mode=render_mode,
-            **settings_for(perception, arguments),
+            **settings_for(perception, arguments, "num_workers", "autoreset_mode", "render_mode", "action"),
         )
         self.metadata = {**self.metadata, "autoreset_mode": AutoresetMode(autoreset_mode)}  # type: ignore[misc]
         self.render_mode, self.num_envs, self.settings = render_mode, num_envs, self._worlds.settings

@@ -192,7 +192,15 @@ The images of an Azure Kinect (its narrow mode, unbinned) have to be rectified f
 def mounted(
     height_m: float, *, pitch_rad: float = 0.0, forward_m: float = 0.0, left_m: float = 0.0, yaw_rad: float = 0.0
 ) -> NDArray[np.float64]:
-    """base_from_camera (4, 4) of a camera at a height that looks ahead; positive pitch looks down, yaw to the left."""
+    """base_from_camera (4, 4) of a camera at a height that looks ahead; positive pitch looks down, yaw to the left.
+
+    Raises:
+        ValueError: for a camera that looks straight down, straight up or backwards: degrees for radians?
+    """
+    if not abs(pitch_rad) < 0.5 * np.pi:
+        raise ValueError(f"pitch_rad must lie between -pi/2 and pi/2 radians, not {pitch_rad!r}: is it in degrees?")
+    if not abs(yaw_rad) <= 2.0 * np.pi:
+        raise ValueError(f"yaw_rad must lie within -2 pi and 2 pi radians, not {yaw_rad!r}: is it in degrees?")
     cos, sin = np.cos(pitch_rad), np.sin(pitch_rad)
     pitch = np.array([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
     cos, sin = np.cos(yaw_rad), np.sin(yaw_rad)
@@ -210,6 +218,8 @@ def camera_rows(cameras: CameraModel | Sequence[CameraModel], num_worlds: int) -
         ValueError: if the number of cameras is another, or their images differ in size.
     """
     models = [cameras] * num_worlds if isinstance(cameras, CameraModel) else list(cameras)
+    if not all(isinstance(model, CameraModel) for model in models):
+        raise ValueError(f"camera must be a CameraModel (or one for each world), not {cameras!r}")
     if len(models) != num_worlds:
         raise ValueError(f"{len(models)} cameras for {num_worlds} worlds: give one for all or one for each")
     sizes = {(model.width, model.height) for model in models}

@@ -100,5 +100,5 @@ def real_numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """
     given = np.asarray(value)
     if given.dtype.kind not in "fiu":
-        raise ValueError(f"{name} must be real numbers, not {given.dtype.name} ({str(value)[:60]})")
+        raise ValueError(f"{name} must be real numbers, not {str(value)[:60]!r} ({type(value).__name__})")
     return given.astype(np.float64, copy=False)

@@ -10,6 +10,9 @@ from rspt.perception.frame import NO_TROUBLE, POSE_JUMPED, STAMP_JUMPED, Frame, 
 from rspt.perception.jit import kernel
 from rspt.perception.usable_depth import Share, usable_depth
 
+_STAMP_MAX_S = 1e10
+"""Seconds; the clocks of computers count 2e9 of them in the year 2033."""
+
 
 @dataclass(frozen=True)
 class IntakeSettings:
@@ -147,6 +150,8 @@ class Intake:
         if given.ndim == 0:
             given = np.full(self.num_worlds, given)
         stamps = self._numbers("stamp_s", given, (), worlds, self._stamp_s, "seconds")
+        if (np.abs(stamps[worlds]) > _STAMP_MAX_S).any():
+            raise ValueError(f"stamp_s must be seconds, not {np.abs(stamps[worlds]).max():.6g}: are they nanoseconds?")
         behind = worlds[stamps[worlds] <= self._stamp_s[worlds]]  # NaN, before a first frame, compares false
         if len(behind):
             world = int(behind[0])

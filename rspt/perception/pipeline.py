@@ -116,6 +116,7 @@ class Perception:
         self.frame: Frame | None = None
         self._intake = Intake(num_worlds, models[0].height, models[0].width, intake)
         self._needs = _NEEDS.get(localizer) if isinstance(localizer, str) else None
+        self._needed_by = localizer
         self._exclude = np.full((num_worlds, 3), np.nan)
         self._exclude_m = target_radius_m + _MARGIN_M
         self._last_action = np.zeros((num_worlds, 2))
@@ -177,7 +178,7 @@ class Perception:
         which = self._all() if worlds is None else worlds
         given = {"target_mask": target_mask, "target_box_xyxy": target_box_xyxy, "rgb": rgb}
         if self._needs and given[self._needs] is None:
-            raise ValueError(f"this localizer needs {self._needs} with each frame")
+            raise ValueError(f"the {self._needed_by} localizer needs {self._needs} with each frame")
         actions = self._checked_actions(last_action)
         frame = self._intake.take(
             which,

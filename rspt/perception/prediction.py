@@ -1,6 +1,7 @@
 """Where the target will be: positions ahead with spread, as a few weighted modes, and predictors that learn nothing."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -161,8 +162,9 @@ def make_predictor(name: str, num_worlds: int) -> Predictor:
     if name in _STRAIGHT:
         return _STRAIGHT[name]()
     if name != "learned" and not name.endswith(".safetensors"):
+        wrong = "is no file of weights" if Path(name).exists() else "is unknown"
         raise PredictorError(
-            f"predictor {name!r} is unknown; allowed: {', '.join(PREDICTORS)}, or a path to a .safetensors"
+            f"predictor {name!r} {wrong}; allowed: {', '.join(PREDICTORS)}, or a path to a .safetensors"
         )
     from rspt.perception.learned import LearnedPredictor, shipped_weights  # which needs this module
 

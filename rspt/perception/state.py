@@ -100,8 +100,10 @@ def entry_of(vector: NDArray[np.float32], name: str) -> NDArray[np.float64]:
     """An entry (B, width) of vectors (B, D) in its unit.
 
     Raises:
-        ValueError: if there is no such entry.
+        ValueError: if there is no such entry, or the whole state was handed in.
     """
+    if isinstance(vector, dict):
+        raise ValueError('entry_of reads vectors: hand in state["vector"], not the whole state')
     for entry in VECTOR_ENTRIES:
         if entry.name == name:
             values = vector[..., OFFSETS[name] : OFFSETS[name] + entry.width]

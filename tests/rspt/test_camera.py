@@ -148,3 +148,14 @@ def test_the_mounting_is_kept_as_a_copy_that_nobody_changes():
     assert camera.height_m == 0.8
     with pytest.raises(ValueError, match="read-only"):
         camera.base_from_camera[2, 3] = 5.0
+
+
+@pytest.mark.parametrize(("given", "message"), [({"pitch_rad": 10.0}, "pitch_rad"), ({"yaw_rad": 90.0}, "yaw_rad")])
+def test_a_mounting_in_degrees_is_refused(given, message):
+    with pytest.raises(ValueError, match=f"{message}.*degrees"):
+        mounted(0.6, **given)
+
+
+def test_a_presets_name_is_no_camera():
+    with pytest.raises(ValueError, match=r"must be a CameraModel.*not 'd435'"):
+        camera_rows("d435", 1)

@@ -181,7 +181,7 @@ def test_a_gap_in_time_is_coasted_over():
         ({"stamp_s": 0.0}, "stamp_s"),
         ({"pose": (np.nan, 0.0, 0.0)}, "pose"),
         ({"target_mask": np.zeros((H, W + 1), bool)}, "target_mask"),
-        ({"target_mask": None}, "this localizer needs target_mask"),
+        ({"target_mask": None}, "the mask localizer needs target_mask"),
         ({"last_action": (1.0, 0.0, 0.0)}, "last_action"),
     ],
 )

@@ -244,7 +244,8 @@ def test_the_true_future_is_where_the_target_goes():
         ({"ablation": "no_walls"}, ValueError, "ablation.*no_walls"),
         ({"localizer": "video", "resolution": (64, 48)}, ValueError, r"160, 120.*64, 48"),
         ({"localizer": "video", "rgb": False}, ValueError, "colours"),
-        ({"layouts": "blocks"}, ValueError, "layouts"),
+        ({"layouts": "blocks"}, ValueError, "'layouts', did you mean 'layout'"),
+        ({"localiser": "mask"}, ValueError, "'localiser', did you mean 'localizer'"),
         ({"target_policy": "external"}, ValueError, "second player"),
     ],
 )

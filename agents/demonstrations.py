@@ -1,0 +1,73 @@
+"""What a teacher has shown: states beside the actions that it would have taken, as many as fit."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+_LEVELS = 255.0
+
+
+class Shown(NamedTuple):
+    """Some demonstrations: maps (n, C, G, G) in [0, 1], vectors (n, D) and actions (n, 2)."""
+
+    maps: Tensor
+    vectors: Tensor
+    actions: Tensor
+
+
+class Demonstrations:
+    """A ring of demonstrations; the oldest go first. Maps are kept in bytes.
+
+    Args:
+        capacity: how many fit.
+        map_shape: (C, G, G).
+        vector_width: D.
+    """
+
+    def __init__(self, capacity: int, map_shape: tuple[int, int, int], vector_width: int) -> None:
+        self.capacity = capacity
+        self._maps = torch.zeros((capacity, *map_shape), dtype=torch.uint8)
+        self._vectors = torch.zeros((capacity, vector_width))
+        self._actions = torch.zeros((capacity, 2))
+        self._count, self._next = 0, 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, maps: NDArray[np.float32], vectors: NDArray[np.float32], actions: NDArray[Any]) -> None:
+        """Keep n more: maps (n, C, G, G) in [0, 1], vectors (n, D), actions (n, 2)."""
+        for first in range(0, len(maps), self.capacity):
+            part = slice(first, first + self.capacity)
+            levels = torch.from_numpy(maps[part]).mul(_LEVELS).add_(0.5).to(torch.uint8)
+            where = (self._next + torch.arange(len(levels))) % self.capacity
+            self._maps[where] = levels
+            self._vectors[where] = torch.from_numpy(np.asarray(vectors[part], dtype=np.float32))
+            self._actions[where] = torch.from_numpy(np.asarray(actions[part], dtype=np.float32))
+            self._next = (self._next + len(levels)) % self.capacity
+            self._count = min(self._count + len(levels), self.capacity)
+
+    def drawn(self, count: int, random: torch.Generator) -> Shown:
+        """So many, drawn with replacement."""
+        rows = torch.randint(self._count, (count,), generator=random)
+        return Shown(self._maps[rows].float().div_(_LEVELS), self._vectors[rows], self._actions[rows])
+
+    @property
+    def vectors(self) -> Tensor:
+        """(n, D) of all that are kept."""
+        return self._vectors[: self._count]
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs."""
+        kept = slice(0, self._count)
+        arrays = {"maps": self._maps[kept], "vectors": self._vectors[kept], "actions": self._actions[kept]}
+        return {**arrays, "next": self._next}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with what `state` gave."""
+        self._count, self._next = len(state["maps"]), int(state["next"])
+        kept = slice(0, self._count)
+        self._maps[kept], self._vectors[kept] = state["maps"], state["vectors"]
+        self._actions[kept] = state["actions"]

@@ -1,0 +1,117 @@
+"""The networks of the players, as plain torch modules: what acts, and what judges while it learns."""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+_DEVIATION_MIN = 0.02
+"""Numbers that vary less are not blown up further."""
+_SPREAD_START = 0.4
+"""Standard deviation of a new actor's actions, in which learning explores."""
+
+
+class Sizes(NamedTuple):
+    """Shapes of a network.
+
+    Attributes:
+        channels: of the map.
+        cells: along an edge of the map, a multiple of 8.
+        numbers: in the vector beside the map.
+        filters: of the three convolutions, each of which halves the map.
+        hidden: width of the layers that join map and vector.
+    """
+
+    channels: int
+    cells: int
+    numbers: int
+    filters: tuple[int, int, int] = (16, 32, 32)
+    hidden: int = 128
+
+    @classmethod
+    def of(cls, architecture: dict[str, Any]) -> "Sizes":
+        """From what `_asdict` gave, after a way through JSON."""
+        return cls(**{**architecture, "filters": tuple(architecture["filters"])})
+
+
+class Trunk(nn.Module):
+    """Joins a map (n, C, G, G) and numbers (n, N) into features (n, hidden)."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        first, second, third = sizes.filters
+        self.look = nn.Sequential(
+            nn.Conv2d(sizes.channels, first, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(second, third, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(third * (sizes.cells // 8) ** 2, sizes.hidden),
+            nn.ReLU(),
+        )
+        # what the numbers are shifted and scaled by: some of them hardly vary, but decide
+        self.register_buffer("shift", torch.zeros(sizes.numbers))
+        self.register_buffer("scale", torch.ones(sizes.numbers))
+        self.join = nn.Sequential(
+            nn.Linear(sizes.hidden + sizes.numbers, sizes.hidden),
+            nn.ReLU(),
+            nn.Linear(sizes.hidden, sizes.hidden),
+            nn.ReLU(),
+        )
+
+    def forward(self, maps: Tensor, numbers: Tensor) -> Tensor:
+        """Features (n, hidden)."""
+        joined: Tensor = self.join(torch.cat([self.look(maps), (numbers - self.shift) * self.scale], dim=1))
+        return joined
+
+    def standardize(self, numbers: Tensor) -> None:
+        """Shift and scale numbers from now on so that these (n, N) have mean 0 and standard deviation 1."""
+        self.shift.copy_(numbers.mean(dim=0))
+        self.scale.copy_(1.0 / numbers.std(dim=0).clamp(min=_DEVIATION_MIN))
+
+
+class Actor(nn.Module):
+    """Chooses actions: the mean of a normal distribution, whose spread does not depend on what is seen.
+
+    Args:
+        sizes: of the network.
+    """
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.trunk = Trunk(sizes)
+        self.head = nn.Linear(sizes.hidden, 2)
+        self.log_spread = nn.Parameter(torch.full((2,), math.log(_SPREAD_START)))
+        nn.init.orthogonal_(self.head.weight, 0.01)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, maps: Tensor, numbers: Tensor) -> Tensor:
+        """Mean actions (n, 2): forward speed and turn rate; clip them to [-1, 1]."""
+        mean: Tensor = self.head(self.trunk(maps, numbers))
+        return mean
+
+
+class Critic(nn.Module):
+    """Judges how much is to be won from a moment on.
+
+    Args:
+        sizes: of the network.
+    """
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.trunk = Trunk(sizes)
+        self.head = nn.Linear(sizes.hidden, 1)
+
+    def forward(self, maps: Tensor, numbers: Tensor) -> Tensor:
+        """Values (n,)."""
+        value: Tensor = self.head(self.trunk(maps, numbers))
+        return value[:, 0]

@@ -1,0 +1,118 @@
+"""A player's policy as stable-baselines3 wants it, around the networks of `agents.networks`."""
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.distributions import DiagGaussianDistribution, Distribution
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor, nn
+
+from agents.networks import Actor, Critic, Sizes
+
+AUXILIARY_WEIGHT_START = 0.01
+
+
+class PlayerPolicy(ActorCriticPolicy):
+    """An actor that sees `map` and `vector`, and a critic that sees the numbers of `privileged` too, if there are any.
+
+    Args:
+        observation_space: Dict of `map` (C, G, G), `vector` (D,) and, for the critic alone, `privileged` (P,).
+        action_space: Box (2,).
+        lr_schedule: of the optimizer.
+        use_sde: False, stable-baselines3 hands it in.
+        filters: of the convolutions.
+        hidden: width of the joining layers.
+        optimizer_class: as in stable-baselines3.
+        optimizer_kwargs: likewise.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        action_space: spaces.Box,
+        lr_schedule: Schedule,
+        *,
+        use_sde: bool = False,
+        filters: tuple[int, int, int] = Sizes._field_defaults["filters"],
+        hidden: int = Sizes._field_defaults["hidden"],
+        optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
+        optimizer_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        if use_sde:
+            raise ValueError("use_sde must be False: the spread of the actions does not depend on the state")
+        self._sizes, self._privileged = sizes_of(observation_space, filters=filters, hidden=hidden)
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            net_arch=[],
+            normalize_images=False,
+            features_extractor_class=_Unused,  # type: ignore[arg-type]
+            optimizer_class=optimizer_class,
+            optimizer_kwargs=optimizer_kwargs,
+        )
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        sizes = self._sizes
+        self.actor = Actor(sizes)
+        self.critic = Critic(sizes._replace(numbers=sizes.numbers + self._privileged))
+        # foretells the opponent's reward, by which the actor's features learn what matters to it (AD-VAT)
+        self.auxiliary = nn.Linear(sizes.hidden, 1)
+        nn.init.orthogonal_(self.auxiliary.weight, AUXILIARY_WEIGHT_START)
+        self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+
+    def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Actions (n, 2), values (n, 1) and logarithms of the actions' probabilities (n,)."""
+        distribution = self.get_distribution(obs)
+        actions = distribution.get_actions(deterministic=deterministic)
+        return actions, self.predict_values(obs), distribution.log_prob(actions)
+
+    def evaluate_actions(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Values (n, 1), logarithms of the actions' probabilities (n,) and entropies (n,)."""
+        distribution = self.get_distribution(obs)
+        return self.predict_values(obs), distribution.log_prob(actions), distribution.entropy()
+
+    def get_distribution(self, obs: PyTorchObs) -> Distribution:
+        """The normal distribution of the actions."""
+        assert isinstance(obs, dict)
+        assert isinstance(self.action_dist, DiagGaussianDistribution)
+        return self.action_dist.proba_distribution(self.actor(obs["map"], obs["vector"]), self.actor.log_spread)
+
+    def predict_values(self, obs: PyTorchObs) -> Tensor:
+        """Values (n, 1)."""
+        assert isinstance(obs, dict)
+        numbers = torch.cat([obs["vector"], obs["privileged"]], dim=1) if self._privileged else obs["vector"]
+        values: Tensor = self.critic(obs["map"], numbers)
+        return values[:, None]
+
+    def foretold(self, obs: PyTorchObs) -> Tensor:
+        """The opponent's reward (n,) as the actor's features foretell it."""
+        assert isinstance(obs, dict)
+        rewards: Tensor = self.auxiliary(self.actor.trunk(obs["map"], obs["vector"]))
+        return rewards[:, 0]
+
+
+class _Unused(nn.Module):
+    """Stands where stable-baselines3 puts an extractor of features: actor and critic have their own."""
+
+    features_dim = 1
+
+    def __init__(self, observation_space: spaces.Space[Any]) -> None:
+        super().__init__()
+
+
+def sizes_of(
+    observation_space: spaces.Dict,
+    *,
+    filters: tuple[int, int, int] = Sizes._field_defaults["filters"],
+    hidden: int = Sizes._field_defaults["hidden"],
+) -> tuple[Sizes, int]:
+    """Sizes of an actor for a space, and how many privileged numbers the critic sees beside."""
+    maps, vector = observation_space["map"].shape, observation_space["vector"].shape
+    assert maps is not None
+    assert vector is not None
+    privileged = observation_space["privileged"].shape if "privileged" in observation_space.spaces else (0,)
+    assert privileged is not None
+    return Sizes(maps[0], maps[1], vector[0], tuple(filters), hidden), privileged[0]  # type: ignore[arg-type]

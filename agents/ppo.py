@@ -1,0 +1,93 @@
+"""PPO with what a duel needs beside: staying near a guide, and foretelling the opponent's reward."""
+
+import numpy as np
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.utils import explained_variance
+from torch import Tensor, nn
+from torch.nn import functional
+
+from agents.policy import PlayerPolicy
+from agents.rollout import DuelRollout
+
+
+class DuelPPO(PPO):
+    """stable-baselines3's PPO whose update knows two more terms; with both weights 0 it is the same, bit for bit.
+
+    Attributes:
+        guide: an actor that `guide_weight` holds the policy's mean actions near, or None.
+        guide_weight: of the mean squared distance of the mean actions from the guide's.
+        auxiliary_weight: of the mean squared error of the foretold reward of the opponent.
+        update_metrics: what the last update told.
+        actor_frozen: whether only the critic learns, for it to catch up with an actor that was trained elsewhere.
+    """
+
+    policy: PlayerPolicy
+    rollout_buffer: DuelRollout
+    guide: nn.Module | None = None
+    guide_weight: float = 0.0
+    auxiliary_weight: float = 0.0
+    actor_frozen: bool = False
+    update_metrics: dict[str, float]
+
+    def train(self) -> None:
+        """Update the policy with the rollout, as PPO.train does."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        clip_range: float = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
+        told: dict[str, list[float]] = {}
+        continue_training = True
+        for _ in range(self.n_epochs):
+            for data in self.rollout_buffer.get(self.batch_size):
+                values, log_prob, entropy = self.policy.evaluate_actions(data.observations, data.actions)
+                advantages = data.advantages
+                if self.normalize_advantage and len(advantages) > 1:
+                    advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+                ratio = torch.exp(log_prob - data.old_log_prob)
+                clipped = torch.clamp(ratio, 1 - clip_range, 1 + clip_range)
+                policy_loss = -torch.min(advantages * ratio, advantages * clipped).mean()
+                value_loss = functional.mse_loss(data.returns, values.flatten())
+                entropy_loss = -torch.mean(-log_prob) if entropy is None else -torch.mean(entropy)
+                loss = policy_loss + self.ent_coef * entropy_loss + self.vf_coef * value_loss
+                if self.actor_frozen:
+                    loss = self.vf_coef * value_loss
+                terms = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy_loss": entropy_loss}
+                if self.guide is not None and self.guide_weight > 0.0 and not self.actor_frozen:
+                    terms["guide_loss"] = self._distance_from_guide(data.observations)
+                    loss = loss + self.guide_weight * terms["guide_loss"]
+                if self.auxiliary_weight > 0.0 and not self.actor_frozen:
+                    foretold = self.policy.foretold(data.observations)
+                    terms["auxiliary_loss"] = functional.mse_loss(foretold, data.opponent_rewards)
+                    loss = loss + self.auxiliary_weight * terms["auxiliary_loss"]
+                with torch.no_grad():
+                    log_ratio = log_prob - data.old_log_prob
+                    approx_kl = torch.mean((torch.exp(log_ratio) - 1) - log_ratio)
+                    terms |= {
+                        "approx_kl": approx_kl,
+                        "clip_fraction": torch.mean((torch.abs(ratio - 1) > clip_range).float()),
+                    }
+                for name, value in terms.items():
+                    told.setdefault(name, []).append(value.item())
+                if self.target_kl is not None and float(approx_kl) > 1.5 * self.target_kl:
+                    continue_training = False
+                    break
+                self.policy.optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+                self.policy.optimizer.step()
+            self._n_updates += 1
+            if not continue_training:
+                break
+        self.update_metrics = {name: float(np.mean(values)) for name, values in told.items()}
+        buffer = self.rollout_buffer
+        self.update_metrics["explained_variance"] = float(
+            explained_variance(buffer.values.flatten(), buffer.returns.flatten())
+        )
+        self.update_metrics["action_spread"] = torch.exp(self.policy.actor.log_spread).mean().item()
+
+    def _distance_from_guide(self, observations: dict[str, Tensor]) -> Tensor:
+        assert self.guide is not None
+        seen = observations["map"], observations["vector"]
+        with torch.no_grad():
+            wanted = torch.clamp(self.guide(*seen), -1.0, 1.0)
+        return functional.mse_loss(self.policy.actor(*seen), wanted)

@@ -1,0 +1,1 @@
+"""Training of the tracker and its opponent."""

@@ -1,0 +1,141 @@
+"""The teacher stage: the actor drives, the privileged planner says what it would have done, and the actor learns it."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch.nn import functional
+
+from agents.agent import Agent
+from agents.demonstrations import Demonstrations
+from agents.networks import Actor
+from envs.settings import Settings
+from rspt.training.worlds import TrainingWorlds
+
+_GRADIENT_MAX = 1.0
+
+
+class TeacherSettings(Settings):
+    """Imitation of the oracle on the actor's own way (DAgger)."""
+
+    total_steps: int = Field(600_000, ge=0, le=1_000_000_000)
+    """Steps of the worlds."""
+    rollout_steps: int = Field(32, ge=1, le=1000)
+    """Steps of each world between two rounds of learning."""
+    mixing_steps: int = Field(60_000, ge=0, le=1_000_000_000)
+    """Steps over which the teacher gives up driving: at first it drives everywhere, at last nowhere."""
+    slip_rate: float = Field(0.02, ge=0.0, le=1.0)
+    """Share of the steps at which a world's tracker begins to do something else, for a moment."""
+    slip_steps: int = Field(8, ge=1, le=100)
+    """Steps that this lasts at the most."""
+    buffer: int = Field(150_000, ge=1, le=150_000)
+    """Demonstrations that are kept."""
+    batch_size: int = Field(512, ge=1, le=65_536)
+    """Demonstrations of one update."""
+    reuse: float = Field(4.0, gt=0.0, le=100.0)
+    """How often each demonstration is learnt from, on average."""
+    learning_rate: float = Field(1e-3, gt=0.0, le=1.0)
+    """Step size of Adam at the beginning; it falls along a cosine to a tenth."""
+    huber: float = Field(0.1, gt=0.0, le=10.0)
+    """Differences of actions beyond this count along a line, not a parabola: where the teacher would go left or right
+    of something, the mean of both is wrong."""
+
+
+class Round(NamedTuple):
+    """What one round of driving and learning gave.
+
+    Attributes:
+        loss: mean over the updates.
+        driven: steps of the worlds so far.
+        episodes: return, length and success of each that ended.
+    """
+
+    loss: float
+    driven: int
+    episodes: list[tuple[float, int, bool]]
+
+
+class TeacherStage:
+    """Drives, asks, learns.
+
+    Args:
+        settings: of the stage.
+        worlds: freshly reset.
+        actor: that learns.
+        teacher: that knows better.
+        seed: of everything that is drawn.
+    """
+
+    def __init__(
+        self, settings: TeacherSettings, worlds: TrainingWorlds, actor: Actor, teacher: Agent, *, seed: int
+    ) -> None:
+        self.settings, self.worlds, self.actor, self.teacher = settings, worlds, actor, teacher
+        self.driven, self._new = 0, True
+        state, count = worlds.state, worlds.num_worlds
+        self._shown = Demonstrations(settings.buffer, state["map"].shape[1:], state["vector"].shape[1])
+        self._rng, self._random = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+        self._optimizer = torch.optim.Adam(actor.parameters(), lr=settings.learning_rate)
+        self._taught = np.ones(count, dtype=np.bool_)
+        self._slip, self._slip_left = np.zeros((count, 2)), np.zeros(count, dtype=np.int64)
+        self.teacher.reset(np.ones(count, dtype=np.bool_))
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done."""
+        return self.driven >= self.settings.total_steps
+
+    def round(self) -> Round:
+        """Drive for a while, then learn."""
+        self.actor.eval()
+        for _ in range(self.settings.rollout_steps):
+            self._drive()
+        return Round(self._learn(), self.driven, self.worlds.drain())
+
+    def _drive(self) -> None:
+        settings, worlds, state = self.settings, self.worlds, self.worlds.state
+        shown = self.teacher.act(state, worlds.privileged_view())
+        self._shown.add(state["map"], state["vector"], shown)
+        with torch.no_grad():
+            chosen = self.actor(torch.from_numpy(state["map"]), torch.from_numpy(state["vector"])).numpy()
+        actions = np.where(self._taught[:, None], shown, np.clip(chosen, -1.0, 1.0))
+        self._start_slips()
+        actions = np.where((self._slip_left > 0)[:, None], self._slip, actions)
+        self._slip_left = np.maximum(self._slip_left - 1, 0)
+        done = worlds.step(actions).done
+        self.driven += worlds.num_worlds
+        if done.any():
+            self.teacher.reset(done)
+            share = max(0.0, 1.0 - self.driven / max(settings.mixing_steps, 1))
+            self._taught[done] = self._rng.random(int(done.sum())) < share
+            self._slip_left[done] = 0
+        if self.driven >= settings.mixing_steps:
+            self._taught[:] = False
+
+    def _start_slips(self) -> None:
+        settings, count = self.settings, self.worlds.num_worlds
+        starting = (self._slip_left == 0) & (self._rng.random(count) < settings.slip_rate)
+        self._slip_left[starting] = self._rng.integers(1, settings.slip_steps + 1, int(starting.sum()))
+        self._slip[starting] = self._rng.uniform(-1.0, 1.0, (int(starting.sum()), 2))
+
+    def _learn(self) -> float:
+        settings = self.settings
+        new = settings.rollout_steps * self.worlds.num_worlds
+        updates = max(1, round(settings.reuse * new / settings.batch_size))
+        share = min(self.driven / max(settings.total_steps, 1), 1.0)
+        for group in self._optimizer.param_groups:
+            group["lr"] = settings.learning_rate * (0.1 + 0.9 * 0.5 * (1.0 + np.cos(np.pi * share)))
+        self.actor.train()
+        if self._new:
+            self.actor.trunk.standardize(self._shown.vectors)
+            self._new = False
+        total = 0.0
+        for _ in range(updates):
+            shown = self._shown.drawn(settings.batch_size, self._random)
+            loss = functional.smooth_l1_loss(self.actor(shown.maps, shown.vectors), shown.actions, beta=settings.huber)
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.actor.parameters(), _GRADIENT_MAX)
+            self._optimizer.step()
+            total += loss.item()
+        return total / updates

@@ -1,0 +1,179 @@
+"""The worlds of a training: what an episode draws, and the state that is made of it."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from envs.batch import PrivilegedView, WorldBatch
+from envs.rewards import RewardSettings
+from envs.settings import Settings
+from envs.spawn import StartSettings
+from envs.world_settings import RandomizeSettings, world_settings
+from rspt.perceiver import Perceiver, PerceptionSettings
+from rspt.perception.state import State
+
+
+class TrainingWorldsSettings(Settings):
+    """The worlds of a training."""
+
+    worlds: int = Field(64, ge=1, le=1024)
+    """Worlds that step together."""
+    layouts: tuple[str, ...] = Field(("blocks", "pillars", "mixed"), min_length=1)
+    """Families of layouts; each episode draws one."""
+    noise: tuple[str, ...] = Field(("none", "realistic"), min_length=1)
+    """Presets of noise; the worlds are shared out among them."""
+    target_policies: tuple[str, ...] = Field(("goal", "evade", "goal", "wander"), min_length=1)
+    """Who acts for the target; one world after the other takes the next."""
+    speed_ratio: tuple[float, float] = (0.4, 1.0)
+    """Range of the target's greatest speed as a share of the tracker's."""
+    start: StartSettings = StartSettings(distance_m=(1.5, 4.0), bearing_deg=(-35.0, 35.0), hidden_share=0.15)
+    """Where the tracker starts."""
+    randomize: RandomizeSettings = RandomizeSettings(
+        hfov_deg=(60.0, 90.0),
+        camera_height_m=(0.4, 1.2),
+        speed_max_mps=(0.7, 2.0),
+        wheel_gain=(0.9, 1.1),
+        latency_steps=(0, 3),
+    )
+    """What each episode draws of the tracker's body."""
+    reward: RewardSettings = RewardSettings()
+    """Rewards of both players."""
+    perception: PerceptionSettings = PerceptionSettings()
+    """How the state is made."""
+    lost_after_steps: int = Field(50, ge=1, le=10_000)
+    """The episode ends when the target was not visible for so many steps on end."""
+    episode_steps: int = Field(500, ge=1, le=100_000)
+    """Steps of 0.1 s after which an episode is cut."""
+
+
+class Stepped(NamedTuple):
+    """What a step yields for W worlds.
+
+    Attributes:
+        reward: (W,) of the tracker.
+        target_reward: (W,)
+        terminated: (W,) the target is lost.
+        truncated: (W,) time is up.
+    """
+
+    reward: NDArray[np.float64]
+    target_reward: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+
+    @property
+    def done(self) -> NDArray[np.bool_]:
+        """(W,) whether an episode ended; the state is already that of the next one."""
+        return self.terminated | self.truncated
+
+
+class TrainingWorlds:
+    """Worlds of several kinds that step together and reset at once when an episode ends.
+
+    Args:
+        settings: of the worlds.
+        seed: of the first world; the others count on.
+
+    Attributes:
+        state: `map` (W, C, G, G) and `vector` (W, D) after the last step.
+        final_state: the last state of the episodes that ended with it; the rows of the others mean nothing.
+        episodes: (reward, length, success) of the episodes that ended since `drain` was called.
+    """
+
+    def __init__(self, settings: TrainingWorldsSettings, *, seed: int) -> None:
+        self.settings, self.num_worlds, self._seed = settings, settings.worlds, seed
+        shares = [len(part) for part in np.array_split(np.arange(settings.worlds), len(settings.noise))]
+        edges = np.cumsum([0, *shares])
+        self._slices = [slice(a, b) for a, b in pairwise(edges.tolist()) if b > a]
+        self._batches: list[WorldBatch] = []
+        self._perceivers: list[Perceiver] = []
+        try:
+            for part, noise in zip(self._slices, settings.noise, strict=False):
+                batch = WorldBatch(
+                    world_settings(
+                        layout=settings.layouts,
+                        noise=noise,
+                        target_policy=settings.target_policies,
+                        target_speed_ratio=settings.speed_ratio,
+                        start=settings.start,
+                        randomize=settings.randomize,
+                        reward=settings.reward,
+                        lost_after_steps=settings.lost_after_steps,
+                        episode_steps=settings.episode_steps,
+                    ),
+                    part.stop - part.start,
+                    autoreset="same_step",
+                )
+                self._batches.append(batch)
+                self._perceivers.append(Perceiver(batch, settings.perception))
+        except BaseException:
+            self.close()
+            raise
+        self._returns, self._lengths = np.zeros(self.num_worlds), np.zeros(self.num_worlds, dtype=np.int64)
+        self._ended: list[tuple[float, int, bool]] = []
+        self.state: State = {}
+        self.final_state: State = {}
+
+    def reset(self, seeds: Sequence[int] | None = None) -> None:
+        """Begin new episodes everywhere."""
+        seeds = [self._seed + world for world in range(self.num_worlds)] if seeds is None else seeds
+        for part, batch, perceiver in self._parts():
+            batch.reset(list(seeds[part]))
+            perceiver.begin()
+        self._returns[:], self._lengths[:] = 0.0, 0
+        self._gather()
+
+    def step(self, actions: NDArray[Any]) -> Stepped:
+        """Move all worlds by the trackers' actions (W, 2)."""
+        for part, batch, perceiver in self._parts():
+            batch.step(actions[part])
+            perceiver.follow(actions[part])
+        self._gather()
+        outs = [batch.out for batch in self._batches]
+        stepped = Stepped(
+            *(np.concatenate([getattr(out, name) for out in outs]) for name in Stepped._fields)  # copies
+        )
+        self._returns += stepped.reward
+        self._lengths += 1
+        for world in np.flatnonzero(stepped.done).tolist():
+            self._ended.append(
+                (float(self._returns[world]), int(self._lengths[world]), not bool(stepped.terminated[world]))
+            )
+            self._returns[world], self._lengths[world] = 0.0, 0
+        return stepped
+
+    def privileged_view(self) -> PrivilegedView:
+        """The truth about all worlds."""
+        views = [batch.privileged_view() for batch in self._batches]
+        return PrivilegedView(
+            [space for view in views for space in view.free_spaces],
+            np.concatenate([view.poses for view in views]),
+            np.concatenate([view.velocities for view in views]),
+            np.concatenate([view.limits for view in views]),
+            [late for view in views for late in view.under_way],
+        )
+
+    def drain(self) -> list[tuple[float, int, bool]]:
+        """Return, length and success of the episodes that ended since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
+
+    def close(self) -> None:
+        """Free everything."""
+        for perceiver in self._perceivers:
+            perceiver.close()
+        for batch in self._batches:
+            batch.close()
+
+    def _parts(self) -> list[tuple[slice, WorldBatch, Perceiver]]:
+        return list(zip(self._slices, self._batches, self._perceivers, strict=True))
+
+    def _gather(self) -> None:
+        states = [perceiver.state for perceiver in self._perceivers]
+        finals = [perceiver.final_state for perceiver in self._perceivers]
+        self.state = {name: np.concatenate([state[name] for state in states]) for name in states[0]}
+        self.final_state = {name: np.concatenate([state[name] for state in finals]) for name in finals[0]}
