@@ -225,8 +225,9 @@ class Checkpoints:
         folders = self._folders()
         for step, path in folders.items():
             with contextlib.suppress(CheckpointError):
-                known[step] = _read_manifest(path)
-                _check_sizes(path, known[step].files)
+                manifest = _read_manifest(path)
+                _check_sizes(path, manifest.files)
+                known[step] = manifest
         kept = {saved, *sorted(known)[-self._keep_last :]}
         scores = [(manifest.score, step) for step, manifest in known.items() if manifest.score is not None]
         if scores:
@@ -648,7 +649,8 @@ def _read_agent(path: Path, content: bytes) -> AgentWeights:
     except (SafetensorError, ValueError, TypeError, KeyError, RuntimeError, RecursionError) as error:
         raise CheckpointError(f"{path}: is no whole safetensors file ({error})") from None
     version = told.get("version", "")
-    _check_version(path, told.get("format"), int(version) if version.isdecimal() else version, AGENT_FORMAT, 1)
+    number = int(version) if version.isdecimal() and len(version) < 8 else version
+    _check_version(path, told.get("format"), number, AGENT_FORMAT, AGENT_VERSION)
     role = told.get("role")
     if role not in _ROLES:
         raise CheckpointError(f"{path}: role = {role!r}, allowed are {' and '.join(_ROLES)}")
