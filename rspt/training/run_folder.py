@@ -36,6 +36,8 @@ DAMAGED_METRICS = "metrics-damaged.csv"
 _PACKAGES = ("rspt", "torch", "numpy", "gymnasium", "stable-baselines3", "pybullet")
 _FIXED = ("step", "seconds")
 _DIFFERENCES_TOLD = 3
+_FLUSH_S = 10
+"""So much of what TensorBoard gets is lost when the process is killed."""
 _GIT_TIMEOUT_S = 10.0
 
 
@@ -69,11 +71,11 @@ class RunFolder:
             UsageError: if another process is at work in it, it holds another run, there is none to resume, the settings
                 are not those of the run, or it cannot be written.
         """
-        if path.exists() and not path.is_dir():
-            raise UsageError(f"{path}: is a file, a folder is needed")
-        if resume and not _holds_run(path):
-            raise UsageError(f"{path}: holds no run to resume; without --resume a new one begins")
         try:
+            if path.exists() and not path.is_dir():
+                raise UsageError(f"{path}: is a file, a folder is needed")
+            if resume and not _holds_run(path):
+                raise UsageError(f"{path}: holds no run to resume; without --resume a new one begins")
             path.mkdir(parents=True, exist_ok=True)
             lock = _Lock(path / LOCK)
             try:
@@ -142,7 +144,7 @@ class RunFolder:
             from torch.utils.tensorboard import SummaryWriter  # takes a second to load
 
             folder = str(self.path / TENSORBOARD)
-            self._scalars = SummaryWriter(folder, purge_step=self._purge_step)  # type: ignore[no-untyped-call]
+            self._scalars = SummaryWriter(folder, purge_step=self._purge_step, flush_secs=_FLUSH_S)
         for name, value in numbers.items():
             self._scalars.add_scalar(name, value, step)
 
@@ -274,8 +276,12 @@ class _Lock:
         self._path = path
         self._by_file = fcntl is None
         self._descriptor = self._create() if self._by_file else self._lock()
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+        except OSError:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let others have it."""
