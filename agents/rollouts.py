@@ -31,6 +31,8 @@ _TURN_KEPT = 0.7
 """Share of its turn rate that a mover is expected to keep from one step to the next."""
 _TIGHT_M = 0.06
 """Room in metres beside the body that counts as contact, for the interpolation of the grid is not exact."""
+_COMFORT_M, _DISCOMFORT = 0.35, 3.0
+"""Room in metres beside the body below which each metre less costs so much: who imitates the planner is less exact."""
 _BODIES_M = 0.5
 """Distance of the centres, in metres, at which two bodies touch."""
 
@@ -294,8 +296,8 @@ def _contact_cost(scene: Scene, body: Body, x: float, y: float, step: int) -> fl
     cost = 0.0
     if free < _TIGHT_M:
         cost += 20.0 + 400.0 * (_TIGHT_M - free)
-    elif free < 0.2:
-        cost += 2.0 * (0.2 - free)
+    elif free < _COMFORT_M:
+        cost += _DISCOMFORT * (_COMFORT_M - free)
     for i in range(len(scene.movers)):
         apart = np.hypot(scene.movers[i, step, 0] - x, scene.movers[i, step, 1] - y) - _BODIES_M
         if apart < 0.1:
