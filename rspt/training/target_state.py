@@ -10,7 +10,7 @@ from envs.batch import PrivilegedView
 from envs.target_view import MAP_CELLS, target_observations
 
 TARGET_NUMBERS = 12
-"""Numbers beside the map: the tracker's place (over 4 m) and the cosine and sine of its heading, its speed and turn rate
+"""Numbers beside the map: the tracker's place (over 4 m), the cosine and sine of its heading, its speed and turn rate
 (over 2), the own speed and turn rate (over 2), the tracker's action in this step, the visible share, and for how long
 the target has been hidden (over 50 steps)."""
 _PLACE_M, _MOTION, _HIDDEN_STEPS = 4.0, 2.0, 50.0

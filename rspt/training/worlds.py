@@ -1,7 +1,7 @@
 """The worlds of a training: what an episode draws, and the state that is made of it."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import cycle, islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +50,25 @@ class TrainingWorldsSettings(Settings):
     """Steps of 0.1 s after which an episode is cut."""
 
 
+class Truth(NamedTuple):
+    """What is true of W worlds.
+
+    Attributes:
+        view: bodies and maps.
+        visible_share: (W,) of the targets.
+        hidden_steps: (W,) since they were visible.
+    """
+
+    view: PrivilegedView
+    visible_share: NDArray[np.float64]
+    hidden_steps: NDArray[np.int64]
+
+    @property
+    def info(self) -> dict[str, NDArray[Any]]:
+        """As `rspt.privileged.privileged_vectors` takes it."""
+        return {"visible_share": self.visible_share, "hidden_steps": self.hidden_steps}
+
+
 class Stepped(NamedTuple):
     """What a step yields for W worlds.
 
@@ -77,6 +96,8 @@ class TrainingWorlds:
     Args:
         settings: of the worlds.
         seed: of the first world; the others count on.
+        target_policies: (W,) who acts for the target of each world, `external` for a learner; those of the settings in
+            turn if None.
 
     Attributes:
         state: `map` (W, C, G, G) and `vector` (W, D) after the last step.
@@ -84,7 +105,10 @@ class TrainingWorlds:
         episodes: (reward, length, success) of the episodes that ended since `drain` was called.
     """
 
-    def __init__(self, settings: TrainingWorldsSettings, *, seed: int) -> None:
+    def __init__(
+        self, settings: TrainingWorldsSettings, *, seed: int, target_policies: Sequence[str] | None = None
+    ) -> None:
+        policies = list(islice(cycle(target_policies or settings.target_policies), settings.worlds))
         self.settings, self.num_worlds, self._seed = settings, settings.worlds, seed
         shares = [len(part) for part in np.array_split(np.arange(settings.worlds), len(settings.noise))]
         edges = np.cumsum([0, *shares])
@@ -97,7 +121,7 @@ class TrainingWorlds:
                     world_settings(
                         layout=settings.layouts,
                         noise=noise,
-                        target_policy=settings.target_policies,
+                        target_policy=policies[part],
                         target_speed_ratio=settings.speed_ratio,
                         start=settings.start,
                         randomize=settings.randomize,
@@ -127,10 +151,10 @@ class TrainingWorlds:
         self._returns[:], self._lengths[:] = 0.0, 0
         self._gather()
 
-    def step(self, actions: NDArray[Any]) -> Stepped:
-        """Move all worlds by the trackers' actions (W, 2)."""
+    def step(self, actions: NDArray[Any], target_actions: NDArray[Any] | None = None) -> Stepped:
+        """Move all worlds by the actions (W, 2) of trackers and of targets, which count where these are external."""
         for part, batch, perceiver in self._parts():
-            batch.step(actions[part])
+            batch.step(actions[part], None if target_actions is None else target_actions[part])
             perceiver.follow(actions[part])
         self._gather()
         outs = [batch.out for batch in self._batches]
@@ -146,16 +170,27 @@ class TrainingWorlds:
             self._returns[world], self._lengths[world] = 0.0, 0
         return stepped
 
+    def truth(self) -> Truth:
+        """The truth after the last step; where an episode ended, that of the next one."""
+        outs = [batch.out for batch in self._batches]
+        return Truth(
+            self.privileged_view(),
+            np.concatenate([out.status.visible_share for out in outs]),
+            np.concatenate([out.status.hidden_steps for out in outs]),
+        )
+
+    def final_truth(self) -> Truth:
+        """The truth before the reset where the last step ended an episode; that of now elsewhere."""
+        outs = [batch.out for batch in self._batches]
+        entries = [
+            np.concatenate([np.where(out.done, out.final_info[name], out.info[name]) for out in outs])
+            for name in ("visible_share", "hidden_steps")
+        ]
+        return Truth(_joined([batch.final_view() for batch in self._batches]), *entries)
+
     def privileged_view(self) -> PrivilegedView:
         """The truth about all worlds."""
-        views = [batch.privileged_view() for batch in self._batches]
-        return PrivilegedView(
-            [space for view in views for space in view.free_spaces],
-            np.concatenate([view.poses for view in views]),
-            np.concatenate([view.velocities for view in views]),
-            np.concatenate([view.limits for view in views]),
-            [late for view in views for late in view.under_way],
-        )
+        return _joined([batch.privileged_view() for batch in self._batches])
 
     def drain(self) -> list[tuple[float, int, bool]]:
         """Return, length and success of the episodes that ended since the last call."""
@@ -177,3 +212,13 @@ class TrainingWorlds:
         finals = [perceiver.final_state for perceiver in self._perceivers]
         self.state = {name: np.concatenate([state[name] for state in states]) for name in states[0]}
         self.final_state = {name: np.concatenate([state[name] for state in finals]) for name in finals[0]}
+
+
+def _joined(views: list[PrivilegedView]) -> PrivilegedView:
+    return PrivilegedView(
+        [space for view in views for space in view.free_spaces],
+        np.concatenate([view.poses for view in views]),
+        np.concatenate([view.velocities for view in views]),
+        np.concatenate([view.limits for view in views]),
+        [late for view in views for late in view.under_way],
+    )

@@ -1,0 +1,150 @@
+"""A learner's seat in worlds that somebody else steps: it acts, remembers, and learns."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+from agents.policy import PlayerPolicy
+from agents.ppo import DuelPPO
+from agents.rollout import DuelRollout
+
+State = dict[str, NDArray[np.float32]]
+
+
+class Chosen(NamedTuple):
+    """What a seat has chosen for n worlds.
+
+    Attributes:
+        actions: (n, 2) as drawn, perhaps outside [-1, 1]: what the learner learns from.
+        values: (n, 1) of the states.
+        log_probs: (n,) of the actions.
+    """
+
+    actions: Tensor
+    values: Tensor
+    log_probs: Tensor
+
+    @property
+    def played(self) -> NDArray[np.float32]:
+        """(n, 2) actions within [-1, 1], as the worlds take them."""
+        played: NDArray[np.float32] = np.clip(self.actions.cpu().numpy(), -1.0, 1.0)
+        return played
+
+
+class Seat:
+    """A `DuelPPO` without an environment of its own.
+
+    Args:
+        space: of the states, as `PlayerPolicy` wants it.
+        worlds: n, in which it plays.
+        steps: of a rollout.
+        seed: of its weights and draws.
+        options: of `DuelPPO`.
+
+    Attributes:
+        ppo: the learner.
+    """
+
+    def __init__(self, space: spaces.Dict, worlds: int, steps: int, *, seed: int, **options: Any) -> None:
+        self.worlds = worlds
+        self.ppo = DuelPPO(
+            PlayerPolicy,
+            _Elsewhere(space, worlds),
+            n_steps=steps,
+            rollout_buffer_class=DuelRollout,
+            seed=seed,
+            **options,
+        )
+        self.ppo.set_logger(Logger(folder=None, output_formats=[]))
+        self._starts = np.ones(worlds, dtype=np.bool_)
+
+    def begin(self) -> None:
+        """Empty the rollout; every world begins an episode if none was played yet."""
+        self.ppo.rollout_buffer.reset()
+        self.ppo.policy.set_training_mode(False)
+
+    @torch.no_grad()
+    def choose(self, state: State) -> Chosen:
+        """Draw actions for the states of all its worlds."""
+        return Chosen(*self.ppo.policy(self._tensors(state)))
+
+    @torch.no_grad()
+    def value(self, state: State) -> NDArray[np.float32]:
+        """Values (n,) of states."""
+        values: NDArray[np.float32] = self.ppo.policy.predict_values(self._tensors(state)).flatten().cpu().numpy()
+        return values
+
+    def remember(
+        self,
+        state: State,
+        chosen: Chosen,
+        reward: NDArray[Any],
+        opponent_reward: NDArray[Any],
+        done: NDArray[np.bool_],
+    ) -> None:
+        """Keep a step: what was seen and chosen, both rewards (n,), and whether the episode ended with it (n,)."""
+        buffer = self.ppo.rollout_buffer
+        buffer.add(
+            state, chosen.actions.cpu().numpy(), np.asarray(reward), self._starts, chosen.values, chosen.log_probs
+        )
+        buffer.note(opponent_reward)
+        self._starts = done.copy()
+
+    def learn(self, state: State) -> dict[str, float]:
+        """Update with the rollout, given the states (n) after its last step."""
+        values = torch.from_numpy(self.value(state))
+        self.ppo.rollout_buffer.compute_returns_and_advantage(last_values=values, dones=self._starts)
+        self.ppo.train()
+        return self.ppo.update_metrics
+
+    def _tensors(self, state: State) -> dict[str, Tensor]:
+        names = self.ppo.observation_space.spaces  # type: ignore[attr-defined]
+        return {name: torch.as_tensor(state[name], device=self.ppo.device) for name in names}
+
+
+class _Elsewhere(VecEnv):
+    """Stands where stable-baselines3 wants an environment; the worlds are stepped elsewhere."""
+
+    def __init__(self, space: spaces.Dict, worlds: int) -> None:
+        super().__init__(worlds, space, spaces.Box(-1.0, 1.0, (2,), np.float32))
+
+    def reset(self) -> Any:
+        """Not to be called."""
+        raise NotImplementedError("the worlds are stepped elsewhere")
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """Not to be called."""
+        raise NotImplementedError("the worlds are stepped elsewhere")
+
+    def step_wait(self) -> Any:
+        """Not to be called."""
+        raise NotImplementedError("the worlds are stepped elsewhere")
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """None for each world: stable-baselines3 asks for the render mode."""
+        return [None] * self.num_envs
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Nothing is kept."""
+
+    def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> list[Any]:
+        """There are no methods."""
+        raise NotImplementedError("the worlds are stepped elsewhere")
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        """No world is wrapped."""
+        return [False] * self.num_envs
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Nothing is drawn here."""
+        return [None] * self.num_envs
