@@ -199,15 +199,16 @@ def final_map(perception: Perception, ways: dict[str, list[np.ndarray]]) -> np.n
 
 def make_example(folder: Path, *, layout: str = "rooms", seed: int = 1, steps: int = 200) -> int:
     """Record a robot that follows a target in a simulated world; the number of frames."""
-    from agents.baselines import Pid
+    from agents.pid import Pid
     from envs.batch import WorldBatch  # only here: a robot needs no simulator
     from envs.world_settings import world_settings
+    from rspt.percept import percept_of
 
     batch = WorldBatch(world_settings(layout=layout, rgb=True, resolution=(160, 120)), 1, autoreset="disabled")
     try:
         out = batch.reset([seed])
         camera = CameraModel.level(width=160, height=120)
-        watcher, follower = Perception(camera, localizer="mask", predictor=None), Pid()
+        watcher, follower = Perception(camera, localizer="mask", predictor=None), Pid(percept_of)
         follower.reset(np.ones(1, dtype=bool))
         with RecordingWriter(folder, camera) as writer:
             for step in range(steps):
@@ -225,8 +226,9 @@ def make_example(folder: Path, *, layout: str = "rooms", seed: int = 1, steps: i
                 )
                 if out.done[0]:
                     return step + 1
-                watcher.update(stamp_s=stamp_s, **{name: seen[name] for name in ("depth", "pose", "target_mask")})
-                out = batch.step(follower.act(watcher.localization.position_ego, out.observation["velocity"]))
+                names = ("depth", "pose", "velocity", "target_mask")
+                state = watcher.update(stamp_s=stamp_s, **{name: seen[name] for name in names})
+                out = batch.step(follower.act(state))
         return steps
     finally:
         batch.close()

@@ -195,9 +195,9 @@ def mounted(
     """base_from_camera (4, 4) of a camera at a height that looks ahead; positive pitch looks down, yaw to the left.
 
     Raises:
-        ValueError: for a camera that looks straight down, straight up or backwards: degrees for radians?
+        ValueError: for a camera that looks backwards: degrees for radians?
     """
-    if not abs(pitch_rad) < 0.5 * np.pi:
+    if not abs(pitch_rad) <= 0.5 * np.pi:
         raise ValueError(f"pitch_rad must lie between -pi/2 and pi/2 radians, not {pitch_rad!r}: is it in degrees?")
     if not abs(yaw_rad) <= 2.0 * np.pi:
         raise ValueError(f"yaw_rad must lie within -2 pi and 2 pi radians, not {yaw_rad!r}: is it in degrees?")

@@ -31,7 +31,7 @@ _OTHER_AREA_M2, _OTHER_PIXELS = 0.1, 12
 """What is smaller is not remembered as a body."""
 _APART = 1.6
 """Two bodies are at least so many radii apart."""
-_FILLED, _AGREEING = 0.0, 0.0
+_FILLED, _AGREEING = 0.35, 0.25
 """What is marked beside a body, by a frayed mask, is no body: it fills less of its box, and less of its columns."""
 _BOX_OVERLAP = 0.1
 """A given box means a body only if they have this share of their union in common."""
