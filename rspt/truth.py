@@ -12,6 +12,7 @@ from rspt.perception.frame import to_ego
 from rspt.perception.prediction import Prediction
 from rspt.perception.reconstruction import LocalMap
 from rspt.perception.track import Track
+from rspt.perception.ways import DIRECTIONS, WAY_M, WAYS
 from rspt.perception.window import EgoWindow
 
 STEP_S = 0.2
@@ -46,6 +47,13 @@ class TrueMap(LocalMap):
         for world in worlds.tolist():
             space = view.free_spaces[world]
             _crop(space.clearance, space.origin, view.poses[world, 0], centers, 0.5 * window.cell_m, out[world])
+
+    def ways(self, worlds: NDArray[np.int64], poses: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+        """Write the true ways (B, WAYS) around the true poses."""
+        view = self._view()
+        for world in worlds.tolist():
+            space = view.free_spaces[world]
+            _measure(space.clearance, space.origin, view.poses[world, 0], out[world])
 
 
 class TrueFuture:
@@ -84,6 +92,26 @@ class TrueFuture:
         out.positions_ego[worlds, 0] = to_ego(self._future[worlds], poses[worlds])
         out.spread_m[worlds] = _SPREAD_M
         out.weights[worlds] = 1.0
+
+
+@kernel
+def _measure(
+    clearance: NDArray[np.float32], origin: NDArray[np.float64], pose: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    """The way in each direction, by steps as long as the clearance there."""
+    rows, columns = clearance.shape
+    cos, sin = np.cos(pose[2]), np.sin(pose[2])
+    for way in range(WAYS):
+        along_x = cos * DIRECTIONS[way, 0] - sin * DIRECTIONS[way, 1]
+        along_y = sin * DIRECTIONS[way, 0] + cos * DIRECTIONS[way, 1]
+        free_m = 0.0
+        while free_m < WAY_M:
+            column = int(np.floor((pose[0] + free_m * along_x - origin[0]) / CELL_M))
+            row = int(np.floor((pose[1] + free_m * along_y - origin[1]) / CELL_M))
+            if not (0 <= row < rows and 0 <= column < columns) or clearance[row, column] <= 0.0:
+                break
+            free_m += max(float(clearance[row, column]), 0.5 * CELL_M)
+        out[way] = min(free_m, WAY_M)
 
 
 @kernel

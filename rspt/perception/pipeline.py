@@ -16,6 +16,7 @@ from rspt.perception.reconstruction import LocalMap
 from rspt.perception.state import MAP_CHANNELS, VECTOR_WIDTH, Body, State, describe
 from rspt.perception.track import Track, TrackSettings
 from rspt.perception.usable_depth import Share, at_once
+from rspt.perception.ways import WAY_M, WAYS
 from rspt.perception.window import EgoWindow
 
 LocalizerName = Literal["mask", "box", "video"]
@@ -120,6 +121,7 @@ class Perception:
         self._exclude = np.full((num_worlds, 3), np.nan)
         self._exclude_m = target_radius_m + _MARGIN_M
         self._last_action = np.zeros((num_worlds, 2))
+        self._ways_m = np.full((num_worlds, WAYS), WAY_M)
         self._fused, self._mapped = fused, mapped
         self._share: Share = share or at_once
 
@@ -208,16 +210,19 @@ class Perception:
         track, prediction, maps = self.track, self.prediction, self.state["map"]
         self._localizer.localize(worlds, frame, self.cameras, expected, self.localization)
         track.observe(worlds, frame.stamp_s, frame.pose, self.localization)
+        self._ways_m[worlds] = WAY_M
         if self._mapped:
             if not self._fused:
                 self.local_map.reset(worlds)
             self._shield(worlds)
             self.local_map.update(worlds, frame, self.cameras, self._exclude)
             self.local_map.crop(worlds, frame.pose, self.window, maps[:, :2])
+            self.local_map.ways(worlds, frame.pose, self._ways_m)
         if self._predictor is not None:
             self._predictor.predict(worlds, track, self.local_map, frame.pose, prediction)
         paint(worlds, track, prediction, self.times_s, frame, self.window, maps)
-        describe(worlds, track, prediction, self.times_s, frame, self._last_action, self.body, self.state["vector"])
+        vectors, actions, ways_m = self.state["vector"], self._last_action, self._ways_m
+        describe(worlds, track, prediction, self.times_s, frame, actions, self.body, ways_m, vectors)
 
     def _shield(self, worlds: NDArray[np.int64]) -> None:
         """Keep the surroundings of a target whose place is known out of the map."""

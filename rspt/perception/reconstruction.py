@@ -10,6 +10,7 @@ from rspt.perception.cropping import crop_windows
 from rspt.perception.frame import Frame
 from rspt.perception.jit import kernel
 from rspt.perception.sight import Heights
+from rspt.perception.ways import measure_ways
 from rspt.perception.window import EgoWindow
 
 _NO_MASK = np.zeros((0, 0, 0), dtype=np.uint8)
@@ -165,6 +166,17 @@ class LocalMap:
         crop_windows(
             worlds, poses, self.values, self.corner, self.cell_m, window.cells, window.cell_m, window.behind_m, out
         )
+
+    def ways(self, worlds: NDArray[np.int64], poses: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+        """Write how far it is to what is known to be occupied.
+
+        Args:
+            worlds: (n,) indices.
+            poses: (B, 3) x, y in metres and yaw in radians in the odometry frame.
+            out: (B, WAYS) metres from the robot's middle, counter-clockwise from ahead, at most WAY_M; what is unknown
+                blocks no way.
+        """
+        measure_ways(worlds, poses, self.values, self.corner, self.cell_m, out)
 
 
 @kernel

@@ -1,6 +1,7 @@
 """The structure-aware state: what every tracker acts on, as a map around the robot and a vector of numbers."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from rspt.perception.frame import DEPTH_BEYOND_RANGE, DEPTH_INVALID, Frame
 from rspt.perception.jit import kernel
 from rspt.perception.prediction import Prediction
 from rspt.perception.track import TRACKING, Track
+from rspt.perception.ways import WAY_M, WAYS
 
 State = dict[str, NDArray[np.float32]]
 """`map` (B, C, G, G) and `vector` (B, D)."""
@@ -39,6 +41,8 @@ class Entry(NamedTuple):
         scale: what 1.0 stands for, in the unit; values beyond are clipped.
         unit: of the scale.
         meaning: in words.
+        mirror: what a mirror that swaps left and right does to it: nothing; it turns the sign of every second number;
+            or it turns the order round a ring.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Entry(NamedTuple):
     scale: float
     unit: str
     meaning: str
+    mirror: Literal["same", "second", "ring"] = "same"
 
 
 MAP_CHANNELS = (
@@ -59,22 +64,34 @@ MAP_CHANNELS = (
 )
 """Channels of the map, in their order."""
 VECTOR_ENTRIES = (
-    Entry("target_position", 2, -1, 1, 8.0, "m", "the target: forward and left of the robot; coasting while unseen"),
-    Entry("target_velocity", 2, -1, 1, 2.0, "m/s", "its velocity over the ground along the robot's axes"),
-    Entry("target_bearing", 2, -1, 1, 1.0, "1", "cosine and sine of its bearing"),
+    Entry(
+        "target_position",
+        2,
+        -1,
+        1,
+        8.0,
+        "m",
+        "the target: forward and left of the robot; coasting while unseen",
+        "second",
+    ),
+    Entry("target_velocity", 2, -1, 1, 2.0, "m/s", "its velocity over the ground along the robot's axes", "second"),
+    Entry("target_bearing", 2, -1, 1, 1.0, "1", "cosine and sine of its bearing", "second"),
     Entry("target_spread", 1, 0, 1, 2.0, "m", "standard deviation of its position"),
     Entry("target_known", 1, 0, 1, 1.0, "1", "1 if the target was ever seen; the entries above are 0 before"),
     Entry("target_seen", 1, 0, 1, 1.0, "1", "1 if the target is seen in this frame"),
     Entry("target_age", 1, 0, 1, _AGE_MAX_S, "s", "time since it was seen; 1 before the first sighting"),
     Entry("target_confidence", 1, 0, 1, 1.0, "1", "confidence of the last sighting"),
-    Entry("predicted", 6, -1, 1, 8.0, "m", f"forward and left of the most probable mode in {VECTOR_TIMES_S} s"),
+    Entry(
+        "predicted", 6, -1, 1, 8.0, "m", f"forward and left of the most probable mode in {VECTOR_TIMES_S} s", "second"
+    ),
     Entry("predicted_weight", 1, 0, 1, 1.0, "1", "probability of that mode; 0 without a prediction"),
-    Entry("velocity", 2, -1, 1, 2.0, "m/s and rad/s", "the robot's own forward speed and turn rate"),
-    Entry("last_action", 2, -1, 1, 1.0, "1", "the action of the step before"),
+    Entry("velocity", 2, -1, 1, 2.0, "m/s and rad/s", "the robot's own forward speed and turn rate", "second"),
+    Entry("last_action", 2, -1, 1, 1.0, "1", "the action of the step before", "second"),
     Entry("speed_max", 1, 0, 1, 2.0, "m/s", "forward speed of the action 1"),
     Entry("turn_max", 1, 0, 1, 2.0, "rad/s", "turn rate of the action 1"),
     Entry("hfov", 1, 0, 1, np.pi, "rad", "horizontal field of view"),
     Entry("camera_height", 1, 0, 1, 2.0, "m", "height of the camera above the floor"),
+    Entry("ways", WAYS, 0, 1, WAY_M, "m", "to the next known obstacle, from ahead round to the left", "ring"),
     Entry("frame_usable", 1, 0, 1, 1.0, "1", "0 if the depth of this frame could not be used: the map is as it was"),
 )
 """Entries of the vector, in their order."""
@@ -94,6 +111,23 @@ def vector_bounds() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     low = [value for entry in VECTOR_ENTRIES for value in [entry.low] * entry.width]
     high = [value for entry in VECTOR_ENTRIES for value in [entry.high] * entry.width]
     return np.array(low, dtype=np.float32), np.array(high, dtype=np.float32)
+
+
+def mirror_of(entries: Sequence[Entry]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """How a mirror that swaps left and right changes vectors (B, D) of these entries: v[:, order] * sign.
+
+    Returns:
+        Order (D,) and sign (D,). The mirrored map is the map with its last axis reversed.
+    """
+    order, sign, first = [], [], 0
+    for entry in entries:
+        places = np.arange(entry.width)
+        if entry.mirror == "ring":
+            places = -places % entry.width
+        order.append(first + places)
+        sign.append(np.where((np.arange(entry.width) % 2 == 1) & (entry.mirror == "second"), -1.0, 1.0))
+        first += entry.width
+    return np.concatenate(order), np.concatenate(sign).astype(np.float32)
 
 
 def entry_of(vector: NDArray[np.float32], name: str) -> NDArray[np.float64]:
@@ -135,9 +169,10 @@ def describe(
     frame: Frame,
     last_action: NDArray[np.float64],
     body: Body,
+    ways_m: NDArray[np.float64],
     vectors: NDArray[np.float32],
 ) -> None:
-    """Write the vectors (B, D) of the given worlds."""
+    """Write the vectors (B, D) of the given worlds; ways_m (B, WAYS) are those of `LocalMap.ways`."""
     trouble = np.zeros(len(vectors), np.uint8) if frame.trouble is None else frame.trouble
     steps = np.array([np.argmin(np.abs(times_s - time)) if len(times_s) else 0 for time in VECTOR_TIMES_S])
     _describe(
@@ -159,6 +194,7 @@ def describe(
         body.turn_max_radps,
         body.hfov_rad,
         body.camera_height_m,
+        ways_m,
         vectors,
     )
 
@@ -171,7 +207,7 @@ _AGE, _CONFIDENCE = OFFSETS["target_age"], OFFSETS["target_confidence"]
 _PREDICTED, _WEIGHT = OFFSETS["predicted"], OFFSETS["predicted_weight"]
 _OWN_VELOCITY, _LAST_ACTION = OFFSETS["velocity"], OFFSETS["last_action"]
 _SPEED_MAX, _TURN_MAX, _HFOV = OFFSETS["speed_max"], OFFSETS["turn_max"], OFFSETS["hfov"]
-_CAMERA_HEIGHT, _USABLE = OFFSETS["camera_height"], OFFSETS["frame_usable"]
+_CAMERA_HEIGHT, _WAYS, _USABLE = OFFSETS["camera_height"], OFFSETS["ways"], OFFSETS["frame_usable"]
 
 
 @kernel
@@ -194,6 +230,7 @@ def _describe(
     turn_max: NDArray[np.float64],
     hfov: NDArray[np.float64],
     camera_height: NDArray[np.float64],
+    ways_m: NDArray[np.float64],
     vectors: NDArray[np.float32],
 ) -> None:
     values = np.empty(len(_SCALES))
@@ -223,6 +260,8 @@ def _describe(
         values[_LAST_ACTION], values[_LAST_ACTION + 1] = last_action[world, 0], last_action[world, 1]
         values[_SPEED_MAX], values[_TURN_MAX] = speed_max[world], turn_max[world]
         values[_HFOV], values[_CAMERA_HEIGHT] = hfov[world], camera_height[world]
+        for i in range(WAYS):
+            values[_WAYS + i] = ways_m[world, i]
         unusable = trouble[world] == DEPTH_INVALID or trouble[world] == DEPTH_BEYOND_RANGE
         values[_USABLE] = 0.0 if unusable else 1.0
         for i in range(len(values)):

@@ -8,9 +8,10 @@ from pydantic import Field
 from torch.nn import functional
 
 from agents.agent import Agent
-from agents.demonstrations import Demonstrations
+from agents.demonstrations import Demonstrations, Shown
 from agents.networks import Actor
 from envs.settings import Settings
+from rspt.perception.state import VECTOR_ENTRIES, mirror_of
 from rspt.training.worlds import TrainingWorlds
 
 _GRADIENT_MAX = 1.0
@@ -72,6 +73,7 @@ class TeacherStage:
     ) -> None:
         self.settings, self.worlds, self.actor, self.teacher = settings, worlds, actor, teacher
         self.driven, self._new = 0, True
+        self._order, self._sign = (torch.from_numpy(array) for array in mirror_of(VECTOR_ENTRIES))
         state, count = worlds.state, worlds.num_worlds
         self._shown = Demonstrations(settings.buffer, state["map"].shape[1:], state["vector"].shape[1])
         self._rng, self._random = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
@@ -112,6 +114,15 @@ class TeacherStage:
         if self.driven >= settings.mixing_steps:
             self._taught[:] = False
 
+    def _half_mirrored(self, shown: Shown) -> Shown:
+        """Some of the demonstrations as a mirror shows them: left and right are alike."""
+        half = len(shown.maps) // 2
+        return Shown(
+            torch.cat([shown.maps[:half].flip(3), shown.maps[half:]]),
+            torch.cat([shown.vectors[:half, self._order] * self._sign, shown.vectors[half:]]),
+            torch.cat([shown.actions[:half] * torch.tensor([1.0, -1.0]), shown.actions[half:]]),
+        )
+
     def _start_slips(self) -> None:
         settings, count = self.settings, self.worlds.num_worlds
         starting = (self._slip_left == 0) & (self._rng.random(count) < settings.slip_rate)
@@ -132,6 +143,7 @@ class TeacherStage:
         total = 0.0
         for _ in range(updates):
             shown = self._shown.drawn(settings.batch_size, self._random)
+            shown = self._half_mirrored(shown)
             loss = functional.smooth_l1_loss(self.actor(shown.maps, shown.vectors), shown.actions, beta=settings.huber)
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

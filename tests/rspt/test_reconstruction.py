@@ -8,6 +8,7 @@ import pytest
 from rspt.perception.camera import CameraModel, camera_rows, mounted
 from rspt.perception.frame import DEPTH_BEYOND_RANGE, DEPTH_INVALID, NO_TROUBLE, Frame
 from rspt.perception.reconstruction import LocalMap, MapSettings, log_odds_at
+from rspt.perception.ways import WAY_M, WAYS
 from rspt.perception.window import EgoWindow
 
 WALL = (3.0, 3.2, -20.0, 20.0, 0.0, 2.5)
@@ -555,3 +556,33 @@ def test_other_cells_and_windows():
     assert at(local_map, 3.3, 0.0) == 0
     with pytest.raises(ValueError, match="num_worlds"):
         LocalMap(0)
+
+
+# ways
+
+
+def ways_of(local_map, pose=(0.0, 0.0, 0.0)):
+    out = np.full((len(local_map.values), WAYS), np.nan)
+    local_map.ways(ONE, np.array([pose], dtype=np.float64), out)
+    return out[0]
+
+
+@pytest.mark.parametrize("yaw", [0.0, np.pi / 2, 1.234])
+def test_ways_end_at_what_is_known_to_be_occupied(yaw):
+    local_map = LocalMap(1)
+    for direction, away in ((0, 1.0), (6, 0.7), (12, 2.0)):  # ahead, to the left, behind
+        angle = yaw + 2 * np.pi * direction / WAYS
+        x, y = 0.37 + away * np.cos(angle), -0.41 + away * np.sin(angle)
+        local_map.values[0, int(np.floor(y / 0.15)) % 128, int(np.floor(x / 0.15)) % 128] = 2.0
+    ways = ways_of(local_map, (0.37, -0.41, yaw))
+    np.testing.assert_allclose(ways[[0, 6, 12]], [1.0, 0.7, 2.0], atol=0.16)
+    assert ways[18] == WAY_M  # nothing is known on the right
+    assert (ways >= 0.15).all()
+
+
+def test_ways_do_not_end_at_what_is_free_or_unknown():
+    local_map = LocalMap(1)
+    local_map.values[:] = -2.0
+    assert (ways_of(local_map) == WAY_M).all()
+    local_map.values[:] = 0.0
+    assert (ways_of(local_map, (100.0, 0.0, 0.0)) == WAY_M).all()

@@ -17,9 +17,11 @@ from rspt.perception.state import (
     Body,
     describe,
     entry_of,
+    mirror_of,
     vector_bounds,
 )
 from rspt.perception.track import Track
+from rspt.perception.ways import WAY_M, WAYS
 from rspt.perception.window import EgoWindow
 
 ONE = np.array([0])
@@ -58,9 +60,12 @@ def painted(track, prediction, pose=(0.0, 0.0, 0.0)):
     return maps[0]
 
 
+WAYS_M = np.linspace(0.15, 2.5, WAYS)[None]
+
+
 def described(track, prediction, frame, action=(0.0, 0.0)):
     vectors = np.full((1, VECTOR_WIDTH), np.nan, dtype=np.float32)
-    describe(ONE, track, prediction, TIMES_S, frame, np.array([action]), BODY, vectors)
+    describe(ONE, track, prediction, TIMES_S, frame, np.array([action]), BODY, WAYS_M, vectors)
     low, high = vector_bounds()
     assert (low <= vectors).all()
     assert (vectors <= high).all()
@@ -164,6 +169,7 @@ def test_the_vector_says_what_is_known_in_its_units():
         "turn_max": [1.0],
         "hfov": [np.pi / 2],
         "camera_height": [0.8],
+        "ways": WAYS_M[0].tolist(),
         "frame_usable": [1.0],
     }
     for name, values in expected.items():
@@ -202,6 +208,26 @@ def test_a_state_without_prediction_has_no_predicted_entries():
     vectors = np.zeros((1, VECTOR_WIDTH), dtype=np.float32)
     track = Track(1)
     seen(track, (2.0, 0.0), 0.0)
-    describe(ONE, track, Prediction.empty(1, 1, 0), np.zeros(0), frame_of(), np.zeros((1, 2)), BODY, vectors)
+    describe(ONE, track, Prediction.empty(1, 1, 0), np.zeros(0), frame_of(), np.zeros((1, 2)), BODY, WAYS_M, vectors)
     assert not entry_of(vectors, "predicted").any()
     assert entry_of(vectors, "predicted_weight") == 0.0
+
+
+def test_the_ways_are_told_in_metres():
+    vector = described(Track(1), Prediction.empty(1, 1, 24), frame_of())
+    np.testing.assert_allclose(entry_of(vector, "ways"), WAYS_M, rtol=1e-6)
+
+
+def test_a_mirror_swaps_left_and_right_and_twice_is_nothing():
+    order, sign = mirror_of(VECTOR_ENTRIES)
+    vector = np.arange(1.0, VECTOR_WIDTH + 1)[None]
+    once = vector[:, order] * sign
+    np.testing.assert_array_equal(once[:, order] * sign, vector)
+    np.testing.assert_array_equal(entry_of(once, "target_position"), entry_of(vector, "target_position") * [1, -1])
+    np.testing.assert_array_equal(entry_of(once, "predicted"), entry_of(vector, "predicted") * ([1, -1] * 3))
+    ways, mirrored = entry_of(vector, "ways")[0], entry_of(once, "ways")[0]
+    assert mirrored[0] == ways[0]  # ahead
+    assert mirrored[WAYS // 2] == ways[WAYS // 2]  # behind
+    assert mirrored[WAYS // 4] == ways[-WAYS // 4]  # left and right
+    np.testing.assert_array_equal(entry_of(once, "speed_max"), entry_of(vector, "speed_max"))
+    assert WAYS_M.max() == WAY_M
