@@ -1,5 +1,6 @@
 """How the package compiles its Numba kernels: cached on disk, free of the interpreter lock, deterministic."""
 
+import hashlib
 import os
 import sys
 import tempfile
@@ -12,6 +13,8 @@ import numba
 from numba.core import event
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_FILES = sorted(Path(__file__).parent.rglob("*.py"))
+_SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()
 
 
 def kernel(function: Function) -> Function:
@@ -28,6 +31,10 @@ def kernel(function: Function) -> Function:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         numba.config.CACHE_DIR = str(folder)
         compiled = numba.njit(cache=True, **options)(function)
+    # Numba asks whether the function's own file has changed, but not those of the kernels and constants that it uses
+    cache: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if hasattr(cache, "_source_stamp"):
+        cache._source_stamp = (cache._source_stamp, _SOURCES)
     return compiled  # type: ignore[no-any-return]
 
 

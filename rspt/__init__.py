@@ -5,6 +5,10 @@ Importing this package registers its Gymnasium id and those of `envs`; it loads 
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rspt.agent import LoadedAgent
 
 __version__ = "0.1.0"
 
@@ -27,3 +31,10 @@ if "RSPT/TrackState-v0" not in _gymnasium.registry:
         entry_point="rspt.track_state:TrackStateEnv",
         vector_entry_point="rspt.track_state_vector:TrackStateVectorEnv",
     )
+
+
+def load_agent(name_or_path: "str | Path") -> "LoadedAgent":
+    """A tracker to use, by name or by path; see `rspt.agent.load_agent`."""
+    from rspt.agent import load_agent as load  # loads Numba, and torch for a trained one
+
+    return load(name_or_path)

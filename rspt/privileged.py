@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.batch import PrivilegedView
-from envs.jit import kernel
 from envs.layouts.free_space import CELL_M, CLEARANCE_LIMIT_M
+from rspt.perception.jit import kernel
 from rspt.perception.state import Entry
 
 _RAYS = 16

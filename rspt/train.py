@@ -9,7 +9,7 @@ from envs.yaml_file import load_yaml
 from rspt.config import ConfigError, find_config, load_config
 from rspt.signals import StopRequest
 
-KINDS = ("predictor",)
+KINDS = ("predictor", "tracker")
 """What can be trained."""
 
 
@@ -20,7 +20,22 @@ def main(options: Namespace) -> int:
     kind = values.get("kind") if isinstance(values, dict) else None
     if kind not in KINDS:
         raise ConfigError(f"{path}: kind = {kind!r}: what is trained must be one of {', '.join(KINDS)}")
-    return _train_predictor(options)
+    return _train_predictor(options) if kind == "predictor" else _train_tracker(options)
+
+
+def _train_tracker(options: Namespace) -> int:
+    from rspt.training.settings import TrackerSettings
+    from rspt.training.training import WEIGHTS, train  # loads torch
+
+    settings = load_config(TrackerSettings, options.config)
+    console = Console(file=sys.stdout, soft_wrap=True)
+    with StopRequest() as stop:
+        finished = train(settings, options.out, resume=options.resume, stop=stop, console=console)
+    if not finished:
+        console.print(f"Stopped; `rspt train --config {options.config} --out {options.out} --resume` goes on.")
+        return stop.exit_code
+    console.print(f"The weights are in {options.out / WEIGHTS}.")
+    return 0
 
 
 def _train_predictor(options: Namespace) -> int:

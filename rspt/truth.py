@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.batch import PrivilegedView
-from envs.jit import kernel
 from envs.layouts.free_space import CELL_M
 from rspt.perception.frame import to_ego
+from rspt.perception.jit import kernel
 from rspt.perception.prediction import Prediction
 from rspt.perception.reconstruction import LocalMap
 from rspt.perception.track import Track

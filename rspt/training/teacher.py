@@ -1,6 +1,6 @@
 """The teacher stage: the actor drives, the privileged planner says what it would have done, and the actor learns it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -72,26 +72,60 @@ class TeacherStage:
         self, settings: TeacherSettings, worlds: TrainingWorlds, actor: Actor, teacher: Agent, *, seed: int
     ) -> None:
         self.settings, self.worlds, self.actor, self.teacher = settings, worlds, actor, teacher
-        self.driven, self._new = 0, True
+        self.driven = 0
         self._order, self._sign = (torch.from_numpy(array) for array in mirror_of(VECTOR_ENTRIES))
-        state, count = worlds.state, worlds.num_worlds
-        self._shown = Demonstrations(settings.buffer, state["map"].shape[1:], state["vector"].shape[1])
+        count, sizes = worlds.num_worlds, actor.sizes
+        map_shape = (sizes.channels, sizes.cells, sizes.cells)
+        self._shown = Demonstrations(settings.buffer, map_shape, sizes.numbers)
         self._rng, self._random = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         self._optimizer = torch.optim.Adam(actor.parameters(), lr=settings.learning_rate)
         self._taught = np.ones(count, dtype=np.bool_)
         self._slip, self._slip_left = np.zeros((count, 2)), np.zeros(count, dtype=np.int64)
-        self.teacher.reset(np.ones(count, dtype=np.bool_))
 
     @property
     def finished(self) -> bool:
         """Whether all steps are done."""
         return self.driven >= self.settings.total_steps
 
+    def begin(self, segment: int) -> None:
+        """Begin new episodes in all worlds, those of a segment of the training; the rest is what `state` says."""
+        self.worlds.begin(segment)
+        count = self.worlds.num_worlds
+        self.teacher.reset(np.ones(count, dtype=np.bool_))
+        self._taught = self._rng.random(count) < self._taught_share
+        self._slip_left[:] = 0
+
+    @property
+    def _taught_share(self) -> float:
+        """Share of the episodes that the teacher drives."""
+        return max(0.0, 1.0 - self.driven / max(self.settings.mixing_steps, 1))
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, beside the actor's weights."""
+        return {
+            "driven": self.driven,
+            "optimizer": self._optimizer.state_dict(),
+            "demonstrations": self._shown.state(),
+            "rng": self._rng.bit_generator.state,
+            "random": self._random.get_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with what `state` gave; `begin` is to follow."""
+        self.driven = int(state["driven"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._shown.restore(state["demonstrations"])
+        self._rng.bit_generator.state = state["rng"]
+        self._random.set_state(state["random"])
+
     def round(self) -> Round:
         """Drive for a while, then learn."""
+        first = self.driven == 0
         self.actor.eval()
         for _ in range(self.settings.rollout_steps):
             self._drive()
+        if first:
+            self.actor.trunk.standardize(self._shown.vectors)
         return Round(self._learn(), self.driven, self.worlds.drain())
 
     def _drive(self) -> None:
@@ -108,8 +142,7 @@ class TeacherStage:
         self.driven += worlds.num_worlds
         if done.any():
             self.teacher.reset(done)
-            share = max(0.0, 1.0 - self.driven / max(settings.mixing_steps, 1))
-            self._taught[done] = self._rng.random(int(done.sum())) < share
+            self._taught[done] = self._rng.random(int(done.sum())) < self._taught_share
             self._slip_left[done] = 0
         if self.driven >= settings.mixing_steps:
             self._taught[:] = False
@@ -137,9 +170,6 @@ class TeacherStage:
         for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * (0.1 + 0.9 * 0.5 * (1.0 + np.cos(np.pi * share)))
         self.actor.train()
-        if self._new:
-            self.actor.trunk.standardize(self._shown.vectors)
-            self._new = False
         total = 0.0
         for _ in range(updates):
             shown = self._shown.drawn(settings.batch_size, self._random)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from envs.arrays import StepArrays
 from envs.batch import PrivilegedView, WorldBatch
 from envs.rewards import RewardSettings
 from envs.settings import Settings
@@ -77,12 +78,16 @@ class Stepped(NamedTuple):
         target_reward: (W,)
         terminated: (W,) the target is lost.
         truncated: (W,) time is up.
+        visible: (W,) whether the target was visible after the step.
+        contact: (W,) whether the tracker touched anything.
     """
 
     reward: NDArray[np.float64]
     target_reward: NDArray[np.float64]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
+    contact: NDArray[np.bool_]
 
     @property
     def done(self) -> NDArray[np.bool_]:
@@ -142,8 +147,13 @@ class TrainingWorlds:
         self.state: State = {}
         self.final_state: State = {}
 
+    def begin(self, segment: int) -> None:
+        """Begin new episodes everywhere, those of a segment of the training."""
+        drawn = np.random.SeedSequence([self._seed, segment]).generate_state(self.num_worlds, np.uint64)
+        self.reset((drawn >> np.uint64(2)).tolist())
+
     def reset(self, seeds: Sequence[int] | None = None) -> None:
-        """Begin new episodes everywhere."""
+        """Begin new episodes everywhere; the worlds' own seeds if None."""
         seeds = [self._seed + world for world in range(self.num_worlds)] if seeds is None else seeds
         for part, batch, perceiver in self._parts():
             batch.reset(list(seeds[part]))
@@ -158,8 +168,14 @@ class TrainingWorlds:
             perceiver.follow(actions[part])
         self._gather()
         outs = [batch.out for batch in self._batches]
+        contacts = ("contact", "contact_target", "contact_distractor")
         stepped = Stepped(
-            *(np.concatenate([getattr(out, name) for out in outs]) for name in Stepped._fields)  # copies
+            reward=np.concatenate([out.reward for out in outs]),
+            target_reward=np.concatenate([out.target_reward for out in outs]),
+            terminated=np.concatenate([out.terminated for out in outs]),
+            truncated=np.concatenate([out.truncated for out in outs]),
+            visible=np.concatenate([_at_end(out, "visible") for out in outs]).astype(np.bool_),
+            contact=np.any([np.concatenate([_at_end(out, name) for out in outs]) for name in contacts], axis=0),
         )
         self._returns += stepped.reward
         self._lengths += 1
@@ -212,6 +228,12 @@ class TrainingWorlds:
         finals = [perceiver.final_state for perceiver in self._perceivers]
         self.state = {name: np.concatenate([state[name] for state in states]) for name in states[0]}
         self.final_state = {name: np.concatenate([state[name] for state in finals]) for name in finals[0]}
+
+
+def _at_end(out: StepArrays, name: str) -> NDArray[Any]:
+    """An entry of info (W,) after the step; before the reset where the episode ended with it."""
+    ends: NDArray[Any] = np.where(out.done, out.final_info[name], out.info[name])
+    return ends
 
 
 def _joined(views: list[PrivilegedView]) -> PrivilegedView:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
 import gymnasium, numpy as np, envs
 environment = gymnasium.make("RSPT/Track-v0", layout="blocks")
@@ -61,3 +63,39 @@ def test_without_a_place_for_the_cache_beside_the_source_another_is_found(tmp_pa
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] == "42"
     assert str(tmp_path) in done.stdout
+
+
+CALLED = """
+from {jit} import kernel
+from called_kernels.constants import ADDED
+
+@kernel
+def added(x):
+    return x + ADDED
+"""
+
+
+@pytest.mark.parametrize("jit", ["envs.jit", "agents.jit", "rspt.perception.jit"])
+def test_a_kernel_is_compiled_anew_when_another_file_of_its_package_has_changed(jit, tmp_path):
+    """By the jit module's own folder: a copy of it stands beside two files, one of which changes."""
+    package = tmp_path / "called_kernels"
+    package.mkdir()
+    source = Path(__file__).parents[2] / (jit.replace(".", "/") + ".py")
+    (package / "__init__.py").touch()
+    (package / "jit.py").write_text(source.read_text())
+    (package / "kernels.py").write_text(CALLED.format(jit="called_kernels.jit"))
+    found = []
+    for added in (1, 2):
+        (package / "constants.py").write_text(f"ADDED = {added}\n")
+        script = "from called_kernels.kernels import added; print(added(1))"
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", script],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=True,
+            cwd=tmp_path,
+        )
+        found.append(done.stdout.strip())
+    assert found == ["2", "3"]
