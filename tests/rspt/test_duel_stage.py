@@ -1,0 +1,89 @@
+"""The duel stage: who plays where, and that both players learn."""
+
+import numpy as np
+import pytest
+import torch
+
+from agents.networks import Actor, Sizes
+from rspt.perceiver import PerceptionSettings, state_space
+from rspt.training.duel import DuelSettings, DuelStage, PpoSettings, opponents_of
+from rspt.training.target_state import TARGET_NUMBERS, target_states
+from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
+
+WORLDS = TrainingWorldsSettings(worlds=8, noise=("none",), perception=PerceptionSettings(predictor="kalman"))
+PPO = PpoSettings(epochs=1, batch_size=32)
+DUEL = DuelSettings(
+    total_steps=512, rollout_steps=8, scripted_share=0.5, pool_share=0.25, snapshot_steps=100, critic_steps=0,
+    tracker=PPO, target=PPO,
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_the_worlds_are_shared_out_evenly():
+    opponents = opponents_of(DuelSettings(scripted_share=0.5, pool_share=0.25), 64)
+    assert [opponents.count(kind) for kind in ("scripted", "pool", "learner")] == [32, 16, 16]
+    for part in (opponents[:16], opponents[16:32]):  # in each group of worlds, whatever its noise
+        assert 6 <= part.count("scripted") <= 10
+    assert set(opponents_of(DuelSettings(scripted_share=1.0, pool_share=0.0), 8)) == {"scripted"}
+
+
+def test_shares_that_exceed_one_are_refused():
+    with pytest.raises(ValueError, match="must not exceed 1"):
+        DuelSettings(scripted_share=0.8, pool_share=0.3)
+
+
+def weights(actor):
+    return torch.cat([value.flatten().clone() for value in actor.parameters()])
+
+
+def test_both_players_learn_in_the_same_worlds():
+    stage = DuelStage(DUEL, WORLDS, tracker=None, target=None, seed=0)
+    try:
+        assert stage.target is not None
+        before = [weights(seat.ppo.policy.actor) for seat in (stage.tracker, stage.target)]
+        while not stage.finished:
+            done = stage.round()
+            assert all(np.isfinite(value) for value in done.metrics.values())
+        assert done.driven == 512
+        assert {"tracker/approx_kl", "target/auxiliary_loss", "reward_tracker", "reward_target"} <= set(done.metrics)
+        after = [weights(seat.ppo.policy.actor) for seat in (stage.tracker, stage.target)]
+        assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+        assert len(stage._snapshots) == 6  # one at the beginning, one for each 100 steps
+        assert not torch.equal(weights(stage._snapshots[0]), weights(stage._snapshots[-1]))
+    finally:
+        stage.worlds.close()
+
+
+def test_the_tracker_begins_as_its_guide():
+    space = state_space()
+    guide = Actor(Sizes(space["map"].shape[0], space["map"].shape[1], space["vector"].shape[0]))
+    scripted = DUEL.model_copy(update={"scripted_share": 1.0, "pool_share": 0.0, "critic_steps": 64})
+    stage = DuelStage(scripted, WORLDS, tracker=guide, target=None, seed=0)
+    try:
+        assert stage.target is None
+        stage.round()  # the critic warms up
+        for name, value in guide.state_dict().items():
+            if name != "log_spread":
+                assert torch.equal(value, stage.tracker.ppo.policy.actor.state_dict()[name]), name
+        assert stage.round().metrics["tracker/guide_loss"] >= 0.0
+    finally:
+        stage.worlds.close()
+
+
+def test_the_target_sees_the_action_that_the_tracker_has_just_chosen():
+    worlds = TrainingWorlds(WORLDS, seed=0)
+    worlds.reset()
+    truth = worlds.truth()
+    one, other = (target_states(truth.view, np.full((8, 2), value), *truth[1:]) for value in (0.0, 0.5))
+    assert one["map"].shape == (8, 1, 32, 32)
+    assert one["vector"].shape == (8, TARGET_NUMBERS)
+    np.testing.assert_array_equal((other["vector"] - one["vector"])[:, 8:10], 0.5)
+    assert np.count_nonzero(other["vector"] - one["vector"]) == 16
+    worlds.close()
