@@ -286,9 +286,9 @@ def test_interrupted_training_ends_as_an_uninterrupted_one(
 def test_wrong_recipes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert trained(tmp_path, 2, families="familes") == 2
     assert "unknown key 'recording.familes'" in capsys.readouterr().err
-    (tmp_path / "other.yaml").write_text("kind: tracker")
+    (tmp_path / "other.yaml").write_text("kind: walker")
     assert main(["train", "--config", str(tmp_path / "other.yaml"), "--out", str(tmp_path / "out")]) == 2
-    assert "kind = 'tracker': what is trained must be one of predictor" in capsys.readouterr().err
+    assert "kind = 'walker': what is trained must be one of predictor, tracker" in capsys.readouterr().err
     assert trained(tmp_path, 2, "--resume") == 2
     assert "holds no training to resume" in capsys.readouterr().err
 
