@@ -1,6 +1,7 @@
 """Trackers to use: the pretrained one, the scripted ones, or one of your own, by name or by path."""
 
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from agents.agent import Agent, View
 from agents.baselines import BASELINES
 from rspt.build import make_agent
 from rspt.errors import UsageError
+
+PRETRAINED = "pretrained"
+"""The trained tracker that comes with the package."""
 
 
 class LoadedAgent:
@@ -73,7 +77,7 @@ class LoadedAgent:
 
 
 def load_agent(name_or_path: str | Path) -> LoadedAgent:
-    """A tracker: `random`, `pid`, `pid_kalman`, `planner`, `oracle`, a checkpoint folder or a .safetensors file.
+    """A tracker: `pretrained`, a scripted one by its name, or a trained one by its checkpoint or .safetensors file.
 
     Raises:
         UsageError: for an unknown name, or a file that cannot be used.
@@ -81,10 +85,16 @@ def load_agent(name_or_path: str | Path) -> LoadedAgent:
     name = str(name_or_path)
     if name in BASELINES:
         return LoadedAgent(name, make_agent(name))
-    path = Path(name)
+    path = shipped_tracker() if name == PRETRAINED else Path(name)
     if not path.exists():
-        raise UsageError(f"the agent {name!r} is unknown; allowed: {', '.join(BASELINES)}, or a path to a trained one")
+        known = ", ".join([PRETRAINED, *BASELINES])
+        raise UsageError(f"the agent {name!r} is unknown; allowed: {known}, or a path to a trained one")
     return LoadedAgent(name, _trained(path))
+
+
+def shipped_tracker() -> Path:
+    """The file of the pretrained tracker."""
+    return Path(str(resources.files("rspt") / "weights" / "tracker.safetensors"))
 
 
 def _trained(path: Path) -> Agent:

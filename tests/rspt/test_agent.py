@@ -70,8 +70,22 @@ def test_a_trained_tracker_is_loaded_from_its_file(weights):
     assert many.std() > 0.0
 
 
+def test_the_pretrained_tracker_keeps_an_easy_target():
+    agent = rspt.load_agent("pretrained")
+    env = gymnasium.make("RSPT/TrackState-v0", layout="pillars", target_speed_ratio=0.5, predictor="kalman")
+    state, _ = env.reset(seed=11)
+    total = 0.0
+    for _ in range(150):
+        state, reward, terminated, truncated, _ = env.step(agent.act(state))
+        total += reward
+        assert not terminated
+        assert not truncated
+    env.close()
+    assert total > 75.0  # of 150: half of what a perfect one gets
+
+
 def test_what_cannot_be_loaded_is_named(tmp_path, weights):
-    with pytest.raises(UsageError, match="agent 'planer' is unknown; allowed: random, pid"):
+    with pytest.raises(UsageError, match="agent 'planer' is unknown; allowed: pretrained, random, pid"):
         rspt.load_agent("planer")
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(weights.read_bytes()[:100])
