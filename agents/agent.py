@@ -84,7 +84,6 @@ class Percept(NamedTuple):
         cell_m: edge of a cell in metres.
         behind_m: so far behind the robot the map ends, in metres.
         target: (B, 2) where the target is, or should be while it is unseen; NaN before it was seen.
-        target_velocity: (B, 2) over the ground, in m/s.
         seen: (B,) whether it is seen in this frame.
         age_s: (B,) seconds since it was seen.
         predicted: (B, K, 2) where it will be.
@@ -97,7 +96,6 @@ class Percept(NamedTuple):
     cell_m: float
     behind_m: float
     target: NDArray[np.float64]
-    target_velocity: NDArray[np.float64]
     seen: NDArray[np.bool_]
     age_s: NDArray[np.float64]
     predicted: NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import Agent, Share
-from agents.baselines import BASELINES, make_baseline
+from agents.baselines import make_baseline
 from envs.layouts.free_space import BODY_RADIUS_M, CELL_M, MARGIN_M, FreeSpace
 from envs.paths import PathWorkspace, find_path, nearest_free_cell, shorten
 from rspt.percept import percept_of
@@ -63,6 +63,3 @@ def _cell_of(space: Any, position: NDArray[np.float64]) -> NDArray[np.int64]:
     cell = np.floor((position - space.origin) / CELL_M).astype(np.int64)[::-1]
     clipped: NDArray[np.int64] = np.clip(cell, 0, np.array(space.clearance.shape) - 1)
     return clipped
-
-
-__all__ = ["BASELINES", "make_agent", "path_search", "percept_of"]

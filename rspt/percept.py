@@ -20,7 +20,6 @@ def percept_of(observation: Observation) -> Percept:
         cell_m=_WINDOW.cell_m,
         behind_m=_WINDOW.behind_m,
         target=np.where(known[:, None], entry_of(vector, "target_position"), np.nan),
-        target_velocity=entry_of(vector, "target_velocity"),
         seen=known & (entry_of(vector, "target_seen")[..., 0] > 0.5),
         age_s=entry_of(vector, "target_age")[..., 0],
         predicted=np.where(known[:, None, None], predicted, np.nan),

@@ -1,7 +1,7 @@
 """The duel: the tracker and a target that learns to escape play the same worlds at the same time, and both learn."""
 
 import copy
-from collections.abc import Iterator
+from itertools import cycle
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -150,7 +150,7 @@ class DuelStage:
         opponents = opponents_of(settings, worlds.worlds)
         of_kind = {kind: np.flatnonzero(np.array([name == kind for name in opponents])) for kind in ("learner", "pool")}
         self._learner, self._pool = of_kind["learner"], of_kind["pool"]
-        scripts = iter_cycle(worlds.target_policies)
+        scripts = cycle(worlds.target_policies)
         policies = [next(scripts) if name == "scripted" else "external" for name in opponents]
         self.worlds = TrainingWorlds(
             worlds.model_copy(update={"reward": settings.reward}), seed=seed + 1_000_003, target_policies=policies
@@ -281,12 +281,6 @@ class DuelStage:
         self._of_pool[which] = self._rng.integers(len(self._snapshots), size=int(which.sum()))
 
     _last_actions: NDArray[np.float32]
-
-
-def iter_cycle(names: tuple[str, ...]) -> Iterator[str]:
-    """The names, again and again."""
-    while True:
-        yield from names
 
 
 def _with_truth(state: State, truth: Truth) -> State:

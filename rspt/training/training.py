@@ -98,19 +98,20 @@ class _Training:
         self._ended = (self._ended + done.episodes)[-_EPISODES_TOLD:]
         values = {"teacher/loss": done.loss, "speed/steps_per_second": rate}
         if self._ended:
-            returns, lengths, kept = np.array(self._ended, dtype=np.float64).T
-            values |= {
-                "train/return": float(returns.mean()),
-                "train/length": float(lengths.mean()),
-                "train/success": float(kept.mean()),
-            }
+            names = ("return", "length", "success")
+            values |= {f"train/{name}": value for name, value in zip(names, self._means(), strict=True)}
         self._run.log(done.driven, values)
 
     def _told(self) -> str:
         if not self._ended:
             return ""
-        returns, lengths, kept = np.array(self._ended, dtype=np.float64).T
-        return f"return {returns.mean():.0f}, length {lengths.mean():.0f}, success {kept.mean():.2f}"
+        total, length, success = self._means()
+        return f"return {total:.0f}, length {length:.0f}, success {success:.2f}"
+
+    def _means(self) -> list[float]:
+        """Mean return and length of the last episodes, and the share that was kept to the end."""
+        means: list[float] = [float(column.mean()) for column in np.array(self._ended, dtype=np.float64).T]
+        return means
 
     def _judge(self, bar: "tqdm[Any]") -> None:
         """Validate, log and save a checkpoint from which the training goes on exactly."""

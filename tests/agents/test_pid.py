@@ -18,7 +18,6 @@ def percept(target, *, seen=None, age_s=0.0, velocity=(0.0, 0.0), limits=(2.0, 2
         cell_m=0.3,
         behind_m=2.4,
         target=target,
-        target_velocity=np.zeros((worlds, 2)),
         seen=np.isfinite(target).all(axis=1) if seen is None else np.array(seen),
         age_s=np.full(worlds, age_s),
         predicted=np.repeat(target[:, None], 3, axis=1),

@@ -24,7 +24,6 @@ def percept(target, predicted, *, seen=True, age_s=0.0, walls=()) -> Percept:
         cell_m=CELL_M,
         behind_m=BEHIND_M,
         target=np.array([target], dtype=float),
-        target_velocity=np.zeros((1, 2)),
         seen=np.array([seen]),
         age_s=np.array([age_s]),
         predicted=np.array([predicted], dtype=float),
