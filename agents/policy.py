@@ -1,6 +1,6 @@
 """A player's policy as stable-baselines3 wants it, around the networks of `agents.networks`."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from gymnasium import spaces
@@ -24,6 +24,8 @@ class PlayerPolicy(ActorCriticPolicy):
         use_sde: False, stable-baselines3 hands it in.
         filters: of the convolutions.
         hidden: width of the joining layers.
+        critic_shapes: whether the critic's error also shapes the convolutions, which are the actor's: helps an actor
+            that has learnt nothing yet.
         optimizer_class: as in stable-baselines3.
         optimizer_kwargs: likewise.
     """
@@ -37,11 +39,13 @@ class PlayerPolicy(ActorCriticPolicy):
         use_sde: bool = False,
         filters: tuple[int, int, int] = Sizes._field_defaults["filters"],
         hidden: int = Sizes._field_defaults["hidden"],
+        critic_shapes: bool = False,
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: dict[str, Any] | None = None,
     ) -> None:
         if use_sde:
             raise ValueError("use_sde must be False: the spread of the actions does not depend on the state")
+        self._critic_shapes = critic_shapes
         self._sizes, self._privileged = sizes_of(observation_space, filters=filters, hidden=hidden)
         super().__init__(
             observation_space,
@@ -57,7 +61,7 @@ class PlayerPolicy(ActorCriticPolicy):
     def _build(self, lr_schedule: Schedule) -> None:
         sizes = self._sizes
         self.actor = Actor(sizes)
-        self.critic = Critic(sizes._replace(numbers=sizes.numbers + self._privileged))
+        self.critic = Critic(sizes, sizes.numbers + self._privileged)
         # foretells the opponent's reward, by which the actor's features learn what matters to it (AD-VAT)
         self.auxiliary = nn.Linear(sizes.hidden, 1)
         nn.init.orthogonal_(self.auxiliary.weight, AUXILIARY_WEIGHT_START)
@@ -65,33 +69,90 @@ class PlayerPolicy(ActorCriticPolicy):
 
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         """Actions (n, 2), values (n, 1) and logarithms of the actions' probabilities (n,)."""
-        distribution = self.get_distribution(obs)
+        judged = self._judged(obs)
+        distribution = self._distribution(judged.means)
         actions = distribution.get_actions(deterministic=deterministic)
-        return actions, self.predict_values(obs), distribution.log_prob(actions)
+        return actions, judged.values, distribution.log_prob(actions)
+
+    def choose(self, obs: PyTorchObs, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `forward`, with the noise of the actions (n, 2), of unit variance, drawn elsewhere."""
+        judged = self._judged(obs)
+        actions = judged.means + noise * self.actor.log_spread.exp()
+        return actions, judged.values, self._distribution(judged.means).log_prob(actions)
 
     def evaluate_actions(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Values (n, 1), logarithms of the actions' probabilities (n,) and entropies (n,)."""
-        distribution = self.get_distribution(obs)
-        return self.predict_values(obs), distribution.log_prob(actions), distribution.entropy()
+        return self.evaluate(obs, actions)[:3]
+
+    def evaluate(self, obs: PyTorchObs, actions: Tensor) -> "Evaluation":
+        """Everything that an update wants to know, with one look at the maps."""
+        judged = self._judged(obs)
+        distribution = self._distribution(judged.means)
+        return Evaluation(
+            judged.values,
+            distribution.log_prob(actions),
+            distribution.entropy(),
+            judged.means,
+            self.auxiliary(judged.features)[:, 0],
+        )
 
     def get_distribution(self, obs: PyTorchObs) -> Distribution:
         """The normal distribution of the actions."""
         assert isinstance(obs, dict)
-        assert isinstance(self.action_dist, DiagGaussianDistribution)
-        return self.action_dist.proba_distribution(self.actor(obs["map"], obs["vector"]), self.actor.log_spread)
+        return self._distribution(self.actor(obs["map"], obs["vector"]))
 
     def predict_values(self, obs: PyTorchObs) -> Tensor:
         """Values (n, 1)."""
         assert isinstance(obs, dict)
-        numbers = torch.cat([obs["vector"], obs["privileged"]], dim=1) if self._privileged else obs["vector"]
-        values: Tensor = self.critic(obs["map"], numbers)
+        return self._values(obs, self.actor.trunk.seen(obs["map"]))
+
+    def standardize(self, obs: PyTorchObs, *, actor: bool) -> None:
+        """Shift and scale the critic's numbers from now on by those of states (n), and the actor's too if asked to."""
+        assert isinstance(obs, dict)
+        self.critic.numbers.fit(self._numbers(obs))
+        if actor:
+            self.actor.trunk.numbers.fit(obs["vector"])
+
+    def _judged(self, obs: PyTorchObs) -> "_Judged":
+        assert isinstance(obs, dict)
+        seen = self.actor.trunk.seen(obs["map"])
+        features = self.actor.trunk.joined(seen, obs["vector"])
+        return _Judged(features, self.actor.head(features), self._values(obs, seen))
+
+    def _distribution(self, means: Tensor) -> Distribution:
+        assert isinstance(self.action_dist, DiagGaussianDistribution)
+        return self.action_dist.proba_distribution(means, self.actor.log_spread)
+
+    def _values(self, obs: dict[str, Tensor], seen: Tensor) -> Tensor:
+        values: Tensor = self.critic(seen if self._critic_shapes else seen.detach(), self._numbers(obs))
         return values[:, None]
 
-    def foretold(self, obs: PyTorchObs) -> Tensor:
-        """The opponent's reward (n,) as the actor's features foretell it."""
-        assert isinstance(obs, dict)
-        rewards: Tensor = self.auxiliary(self.actor.trunk(obs["map"], obs["vector"]))
-        return rewards[:, 0]
+    def _numbers(self, obs: dict[str, Tensor]) -> Tensor:
+        return torch.cat([obs["vector"], obs["privileged"]], dim=1) if self._privileged else obs["vector"]
+
+
+class Evaluation(NamedTuple):
+    """What a policy says about n states and actions.
+
+    Attributes:
+        values: (n, 1) of the states.
+        log_probs: (n,) of the actions.
+        entropies: (n,)
+        means: (n, 2) of the actions that it would choose.
+        foretold: (n,) rewards of the opponent, as the actor's features foretell them.
+    """
+
+    values: Tensor
+    log_probs: Tensor
+    entropies: Tensor | None
+    means: Tensor
+    foretold: Tensor
+
+
+class _Judged(NamedTuple):
+    features: Tensor
+    means: Tensor
+    values: Tensor
 
 
 class _Unused(nn.Module):

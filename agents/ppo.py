@@ -36,10 +36,12 @@ class DuelPPO(PPO):
         self._update_learning_rate(self.policy.optimizer)
         clip_range: float = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
         told: dict[str, list[float]] = {}
-        continue_training = True
+        wanted = self._guided() if self.guide is not None and self.guide_weight > 0.0 else None
+        self.rollout_buffer.guided = wanted
+        actor_rests = self.actor_frozen
         for _ in range(self.n_epochs):
             for data in self.rollout_buffer.get(self.batch_size):
-                values, log_prob, entropy = self.policy.evaluate_actions(data.observations, data.actions)
+                values, log_prob, entropy, means, foretold = self.policy.evaluate(data.observations, data.actions)
                 advantages = data.advantages
                 if self.normalize_advantage and len(advantages) > 1:
                     advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
@@ -48,36 +50,31 @@ class DuelPPO(PPO):
                 policy_loss = -torch.min(advantages * ratio, advantages * clipped).mean()
                 value_loss = functional.mse_loss(data.returns, values.flatten())
                 entropy_loss = -torch.mean(-log_prob) if entropy is None else -torch.mean(entropy)
-                loss = policy_loss + self.ent_coef * entropy_loss + self.vf_coef * value_loss
-                if self.actor_frozen:
-                    loss = self.vf_coef * value_loss
-                terms = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy_loss": entropy_loss}
-                if self.guide is not None and self.guide_weight > 0.0 and not self.actor_frozen:
-                    terms["guide_loss"] = self._distance_from_guide(data.observations)
-                    loss = loss + self.guide_weight * terms["guide_loss"]
-                if self.auxiliary_weight > 0.0 and not self.actor_frozen:
-                    foretold = self.policy.foretold(data.observations)
-                    terms["auxiliary_loss"] = functional.mse_loss(foretold, data.opponent_rewards)
-                    loss = loss + self.auxiliary_weight * terms["auxiliary_loss"]
                 with torch.no_grad():
                     log_ratio = log_prob - data.old_log_prob
                     approx_kl = torch.mean((torch.exp(log_ratio) - 1) - log_ratio)
-                    terms |= {
-                        "approx_kl": approx_kl,
-                        "clip_fraction": torch.mean((torch.abs(ratio - 1) > clip_range).float()),
-                    }
+                    clip_fraction = torch.mean((torch.abs(ratio - 1) > clip_range).float())
+                terms = {"value_loss": value_loss, "approx_kl": approx_kl, "clip_fraction": clip_fraction}
+                # where stable-baselines3 would end the update, the critic learns on: it has further to go
+                actor_rests |= self.target_kl is not None and float(approx_kl) > 1.5 * self.target_kl
+                if actor_rests:
+                    loss = self.vf_coef * value_loss
+                else:
+                    loss = policy_loss + self.ent_coef * entropy_loss + self.vf_coef * value_loss
+                    terms |= {"policy_loss": policy_loss, "entropy_loss": entropy_loss}
+                    if data.guided is not None:
+                        terms["guide_loss"] = functional.mse_loss(means, data.guided)
+                        loss = loss + self.guide_weight * terms["guide_loss"]
+                    if self.auxiliary_weight > 0.0:
+                        terms["auxiliary_loss"] = functional.mse_loss(foretold, data.opponent_rewards)
+                        loss = loss + self.auxiliary_weight * terms["auxiliary_loss"]
                 for name, value in terms.items():
                     told.setdefault(name, []).append(value.item())
-                if self.target_kl is not None and float(approx_kl) > 1.5 * self.target_kl:
-                    continue_training = False
-                    break
                 self.policy.optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
                 self.policy.optimizer.step()
             self._n_updates += 1
-            if not continue_training:
-                break
         self.update_metrics = {name: float(np.mean(values)) for name, values in told.items()}
         buffer = self.rollout_buffer
         self.update_metrics["explained_variance"] = float(
@@ -85,9 +82,13 @@ class DuelPPO(PPO):
         )
         self.update_metrics["action_spread"] = torch.exp(self.policy.actor.log_spread).mean().item()
 
-    def _distance_from_guide(self, observations: dict[str, Tensor]) -> Tensor:
+    @torch.no_grad()
+    def _guided(self) -> Tensor:
+        """What the guide would do in all states of the rollout (steps x n, 2), in the order of `states`."""
         assert self.guide is not None
-        seen = observations["map"], observations["vector"]
-        with torch.no_grad():
-            wanted = torch.clamp(self.guide(*seen), -1.0, 1.0)
-        return functional.mse_loss(self.policy.actor(*seen), wanted)
+        return torch.cat(
+            [
+                torch.clamp(self.guide(states["map"], states["vector"]), -1.0, 1.0)
+                for states in self.rollout_buffer.states(self.batch_size)
+            ]
+        )

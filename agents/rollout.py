@@ -1,6 +1,6 @@
 """The rollout of one player of a duel."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,12 @@ from torch import Tensor
 
 
 class DuelSamples(NamedTuple):
-    """A batch of a rollout, with the fields of stable-baselines3's and the opponent's rewards (n,)."""
+    """A batch of a rollout: the fields of stable-baselines3's, and two more.
+
+    Attributes:
+        opponent_rewards: (n,)
+        guided: (n, 2) what the guide would have done, if there is one.
+    """
 
     observations: dict[str, Tensor]
     actions: Tensor
@@ -20,28 +25,61 @@ class DuelSamples(NamedTuple):
     advantages: Tensor
     returns: Tensor
     opponent_rewards: Tensor
+    guided: Tensor | None
 
 
 class DuelRollout(DictRolloutBuffer):
-    """stable-baselines3's rollout of Dict observations that remembers the opponent's rewards too."""
+    """stable-baselines3's rollout of Dict observations that remembers the opponent's rewards too.
 
+    Attributes:
+        rng: draws the order of the batches; as in stable-baselines3, numpy's global one if not set.
+        guided: what the guide would have done (steps x n, 2) in the states as `states` has them, if there is one.
+    """
+
+    rng: "np.random.Generator | np.random.RandomState" = np.random.mtrand._rand
     opponent_rewards: NDArray[np.float32]
+    guided: Tensor | None
 
     def reset(self) -> None:
         """Empty the rollout."""
         self.opponent_rewards = np.zeros((self.buffer_size, self.n_envs), dtype=np.float32)
+        self.guided = None
         super().reset()
 
     def note(self, opponent_rewards: NDArray[Any]) -> None:
         """Keep the opponent's rewards (W,) of the step that was added last."""
         self.opponent_rewards[self.pos - 1] = opponent_rewards
 
+    def states(self, batch_size: int | None) -> Iterator[dict[str, Tensor]]:
+        """All states, world after world, in batches."""
+        self._flatten()
+        total = self.buffer_size * self.n_envs
+        size = batch_size or total
+        for first in range(0, total, size):
+            yield {name: self.to_torch(array[first : first + size]) for name, array in self.observations.items()}
+
     def get(self, batch_size: int | None = None) -> Generator[DuelSamples, None, None]:  # type: ignore[override]
-        """Batches in a random order."""
-        if not self.generator_ready:
-            self.opponent_rewards = self.swap_and_flatten(self.opponent_rewards)
-        yield from super().get(batch_size)  # type: ignore[misc]
+        """Batches in a random order, which `rng` draws."""
+        self._flatten()
+        order = self.rng.permutation(self.buffer_size * self.n_envs)
+        size = batch_size or len(order)
+        for first in range(0, len(order), size):
+            yield self._get_samples(order[first : first + size])
+
+    def _flatten(self) -> None:
+        """Bring everything into one row, world after world, as stable-baselines3 does at the first batch."""
+        if self.generator_ready:
+            return
+        for name, array in self.observations.items():
+            self.observations[name] = self.swap_and_flatten(array)
+        for name in ("actions", "values", "log_probs", "advantages", "returns", "opponent_rewards"):
+            setattr(self, name, self.swap_and_flatten(getattr(self, name)))
+        self.generator_ready = True
 
     def _get_samples(self, batch_inds: NDArray[np.int64], env: VecNormalize | None = None) -> DuelSamples:  # type: ignore[override]
         samples = super()._get_samples(batch_inds, env)
-        return DuelSamples(*samples, opponent_rewards=self.to_torch(self.opponent_rewards[batch_inds].flatten()))
+        return DuelSamples(
+            *samples,
+            opponent_rewards=self.to_torch(self.opponent_rewards[batch_inds].flatten()),
+            guided=None if self.guided is None else self.guided[batch_inds],
+        )

@@ -11,6 +11,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
+from agents.networks import Actor
 from agents.policy import PlayerPolicy
 from agents.ppo import DuelPPO
 from agents.rollout import DuelRollout
@@ -46,13 +47,16 @@ class Seat:
         worlds: n, in which it plays.
         steps: of a rollout.
         seed: of its weights and draws.
+        actor: to begin with, a new one if None.
         options: of `DuelPPO`.
 
     Attributes:
         ppo: the learner.
     """
 
-    def __init__(self, space: spaces.Dict, worlds: int, steps: int, *, seed: int, **options: Any) -> None:
+    def __init__(
+        self, space: spaces.Dict, worlds: int, steps: int, *, seed: int, actor: Actor | None, **options: Any
+    ) -> None:
         self.worlds = worlds
         self.ppo = DuelPPO(
             PlayerPolicy,
@@ -63,6 +67,11 @@ class Seat:
             **options,
         )
         self.ppo.set_logger(Logger(folder=None, output_formats=[]))
+        self._random = torch.Generator().manual_seed(seed)
+        self.ppo.rollout_buffer.rng = np.random.default_rng(seed)
+        self._warm, self._standardized = actor is not None, False
+        if actor is not None:
+            self.ppo.policy.actor.load_state_dict(actor.state_dict())
         self._starts = np.ones(worlds, dtype=np.bool_)
 
     def begin(self) -> None:
@@ -73,7 +82,8 @@ class Seat:
     @torch.no_grad()
     def choose(self, state: State) -> Chosen:
         """Draw actions for the states of all its worlds."""
-        return Chosen(*self.ppo.policy(self._tensors(state)))
+        noise = torch.randn((self.worlds, 2), generator=self._random).to(self.ppo.device)
+        return Chosen(*self.ppo.policy.choose(self._tensors(state), noise))
 
     @torch.no_grad()
     def value(self, state: State) -> NDArray[np.float32]:
@@ -98,9 +108,18 @@ class Seat:
         self._starts = done.copy()
 
     def learn(self, state: State) -> dict[str, float]:
-        """Update with the rollout, given the states (n) after its last step."""
+        """Update with the rollout, given the states (n) after its last step.
+
+        The first rollout only tells by what the networks' numbers are to be shifted and scaled.
+        """
+        if not self._standardized:
+            for states in self.ppo.rollout_buffer.states(None):
+                self.ppo.policy.standardize(states, actor=not self._warm)
+            self._standardized = True
+            return {}
         values = torch.from_numpy(self.value(state))
-        self.ppo.rollout_buffer.compute_returns_and_advantage(last_values=values, dones=self._starts)
+        buffer = self.ppo.rollout_buffer
+        buffer.compute_returns_and_advantage(last_values=values, dones=self._starts)
         self.ppo.train()
         return self.ppo.update_metrics
 

@@ -31,7 +31,7 @@ class PpoSettings(Settings):
     """Passes over each rollout."""
     batch_size: int = Field(1024, ge=1, le=1_000_000)
     """Samples of one update."""
-    learning_rate: float = Field(3e-4, gt=0.0, le=1.0)
+    learning_rate: float = Field(2e-4, gt=0.0, le=1.0)
     """Step size of Adam at the beginning; it falls along a line to a tenth."""
     discount: float = Field(0.98, ge=0.0, lt=1.0)
     """γ."""
@@ -41,12 +41,15 @@ class PpoSettings(Settings):
     """How far the probability of an action may change before it no longer counts."""
     entropy_weight: float = Field(0.0, ge=0.0, le=1.0)
     """Of the entropy of the actions."""
-    value_weight: float = Field(0.5, ge=0.0, le=10.0)
+    value_weight: float = Field(0.1, ge=0.0, le=10.0)
     """Of the critic's squared error."""
     target_kl: float | None = Field(0.03, gt=0.0, le=1.0)
     """A rollout is not learnt from further when the policy has changed by 1.5 times so much."""
-    spread: float = Field(0.3, gt=0.0, le=2.0)
+    spread: float = Field(0.15, gt=0.0, le=2.0)
     """Standard deviation of the actions at the beginning."""
+    reward_scale: float = Field(0.1, gt=0.0, le=100.0)
+    """Rewards are multiplied by it before they are learnt from, so that values are of the order of 1: else the critic's
+    error drowns the actor's gradient, as both share the limit of its norm."""
 
 
 class DuelSettings(Settings):
@@ -218,7 +221,8 @@ class DuelStage:
             target_actions[self._pool] = self._pool_actions(played)
         stepped = self.worlds.step(played, target_actions)
         self.driven += self.worlds.num_worlds
-        tracker_reward, target_reward = stepped.reward.copy(), stepped.target_reward.copy()
+        tracker_reward = self.settings.tracker.reward_scale * stepped.reward
+        target_reward = self.settings.target.reward_scale * stepped.target_reward
         self._truth = self.worlds.truth()
         self._last_actions = np.where(stepped.done[:, None], 0.0, played)
         if stepped.truncated.any():  # time is up, but the game would go on
@@ -295,6 +299,7 @@ def _seat(
         worlds,
         steps,
         seed=seed,
+        actor=actor,
         device=device,
         n_epochs=settings.epochs,
         batch_size=min(settings.batch_size, worlds * steps),
@@ -306,9 +311,6 @@ def _seat(
         vf_coef=settings.value_weight,
         target_kl=settings.target_kl,
     )
-    policy = seat.ppo.policy
-    if actor is not None:
-        policy.actor.load_state_dict(actor.state_dict())
     with torch.no_grad():
-        policy.actor.log_spread.fill_(float(np.log(settings.spread)))
+        seat.ppo.policy.actor.log_spread.fill_(float(np.log(settings.spread)))
     return seat

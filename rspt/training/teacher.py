@@ -125,7 +125,7 @@ class TeacherStage:
         for _ in range(self.settings.rollout_steps):
             self._drive()
         if first:
-            self.actor.trunk.standardize(self._shown.vectors)
+            self.actor.trunk.numbers.fit(self._shown.vectors)
         return Round(self._learn(), self.driven, self.worlds.drain())
 
     def _drive(self) -> None:
