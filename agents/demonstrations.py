@@ -7,15 +7,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.regrets import Regrets
+
 _LEVELS = 255.0
 
 
 class Shown(NamedTuple):
-    """Some demonstrations: maps (n, C, G, G) in [0, 1], vectors (n, D) and actions (n, 2)."""
+    """Some demonstrations: maps (n, C, G, G) in [0, 1], vectors (n, D), actions (n, 2), perhaps regrets of others."""
 
     maps: Tensor
     vectors: Tensor
     actions: Tensor
+    regrets: Regrets | None
 
 
 class Demonstrations:
@@ -25,20 +28,31 @@ class Demonstrations:
         capacity: how many fit.
         map_shape: (C, G, G).
         vector_width: D.
+        commands: (S, T) of the tables of regrets, if there are any.
     """
 
-    def __init__(self, capacity: int, map_shape: tuple[int, int, int], vector_width: int) -> None:
+    def __init__(
+        self, capacity: int, map_shape: tuple[int, int, int], vector_width: int, commands: tuple[int, int] | None = None
+    ) -> None:
         self.capacity = capacity
         self._maps = torch.zeros((capacity, *map_shape), dtype=torch.uint8)
         self._vectors = torch.zeros((capacity, vector_width))
         self._actions = torch.zeros((capacity, 2))
+        widths = [] if commands is None else [commands, (2,), (2,), (3,)]
+        self._regrets = [torch.zeros((capacity, *width)) for width in widths]
         self._count, self._next = 0, 0
 
     def __len__(self) -> int:
         return self._count
 
-    def add(self, maps: NDArray[np.float32], vectors: NDArray[np.float32], actions: NDArray[Any]) -> None:
-        """Keep n more: maps (n, C, G, G) in [0, 1], vectors (n, D), actions (n, 2)."""
+    def add(
+        self,
+        maps: NDArray[np.float32],
+        vectors: NDArray[np.float32],
+        actions: NDArray[Any],
+        regrets: Regrets | None = None,
+    ) -> None:
+        """Keep n more: maps (n, C, G, G) in [0, 1], vectors (n, D), actions (n, 2), and the regrets of others (n)."""
         for first in range(0, len(maps), self.capacity):
             part = slice(first, first + self.capacity)
             levels = torch.from_numpy(maps[part]).mul(_LEVELS).add_(0.5).to(torch.uint8)
@@ -46,13 +60,16 @@ class Demonstrations:
             self._maps[where] = levels
             self._vectors[where] = torch.from_numpy(np.asarray(vectors[part], dtype=np.float32))
             self._actions[where] = torch.from_numpy(np.asarray(actions[part], dtype=np.float32))
+            for kept, array in zip(self._regrets, regrets or (), strict=True):
+                kept[where] = torch.from_numpy(np.asarray(array[part], dtype=np.float32))
             self._next = (self._next + len(levels)) % self.capacity
             self._count = min(self._count + len(levels), self.capacity)
 
     def drawn(self, count: int, random: torch.Generator) -> Shown:
         """So many, drawn with replacement."""
         rows = torch.randint(self._count, (count,), generator=random)
-        return Shown(self._maps[rows].float().div_(_LEVELS), self._vectors[rows], self._actions[rows])
+        regrets = Regrets(*(kept[rows] for kept in self._regrets)) if self._regrets else None
+        return Shown(self._maps[rows].float().div_(_LEVELS), self._vectors[rows], self._actions[rows], regrets)
 
     @property
     def vectors(self) -> Tensor:
@@ -63,7 +80,8 @@ class Demonstrations:
         """What `restore` needs."""
         kept = slice(0, self._count)
         arrays = {"maps": self._maps[kept], "vectors": self._vectors[kept], "actions": self._actions[kept]}
-        return {**arrays, "next": self._next}
+        regrets = [array[kept] for array in self._regrets]
+        return {**arrays, "regrets": regrets, "next": self._next}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on with what `state` gave."""
@@ -71,3 +89,5 @@ class Demonstrations:
         kept = slice(0, self._count)
         self._maps[kept], self._vectors[kept] = state["maps"], state["vectors"]
         self._actions[kept] = state["actions"]
+        for array, values in zip(self._regrets, state["regrets"], strict=True):
+            array[kept] = values

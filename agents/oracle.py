@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from agents.agent import DISTANCE_M, Observation, Share, Space, View, actions_of, at_once, body_of
 from agents.grids import is_drivable, sees, way_ahead
-from agents.rollouts import Body, Scene, best_command, driven, predicted
+from agents.regrets import Regrets
+from agents.rollouts import SPEEDS, TURNS, Body, Scene, driven, judged_commands, predicted
 
 KEEP_M = 0.33
 """Clearance in metres that a straight way needs for the planner to trust it."""
 _REPLAN_M = 0.5
+REGRET_MAX = 30.0
+"""Regrets are not told beyond this: a touch costs 20 and more."""
 LOOK_AHEAD_M = 4.0
 
 Search = Callable[[Any, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
@@ -72,22 +75,35 @@ class Oracle:
         Raises:
             ValueError: without a view, or if the number of worlds is not that of the last `reset`.
         """
+        return self.judge(view, regret_max=0.0)[0]
+
+    def judge(self, view: View | None, *, regret_max: float = REGRET_MAX) -> tuple[NDArray[np.float64], Regrets]:
+        """Actions (B, 2) from the truth alone, and how much worse others are, up to `regret_max`.
+
+        Raises:
+            ValueError: without a view, or if the number of worlds is not that of the last `reset`.
+        """
         if view is None:
             raise ValueError(
                 "the oracle acts on the truth: act(observation, view) needs the environment's privileged_view()"
             )
         if len(view.poses) != len(self._plans) or len(view.free_spaces) != len(self._plans):
             raise ValueError(f"the view holds {len(view.poses)} worlds, reset was told of {len(self._plans)}")
-        commands = np.empty((len(view.poses), 2))
-        problems = [self._problem(world, view) for world in range(len(commands))]
+        count = len(view.poses)
+        commands, edges = np.empty((count, 2)), np.empty((count, 2, 2))
+        tables = np.empty((count, SPEEDS, TURNS), dtype=np.float32)
+        problems = [self._problem(world, view) for world in range(count)]
 
         def solve(worlds: NDArray[np.int64]) -> None:
             for world in worlds.tolist():
                 scene, body, after = problems[world]
-                commands[world] = best_command(scene, body, after[:3], after[3:], self._distance_m)
+                judged = judged_commands(scene, body, after[:3], after[3:], self._distance_m, regret_max)
+                commands[world], edges[world], tables[world] = judged[:2], np.reshape(judged[2:6], (2, 2)), judged[6]
 
-        self._share(solve, np.arange(len(commands)))
-        return actions_of(commands, view.limits)
+        self._share(solve, np.arange(count))
+        backward = np.full(count, Body().reverse_max_mps)
+        units = np.stack([view.limits[:, 0], backward, view.limits[:, 1]], axis=1)
+        return actions_of(commands, view.limits), Regrets(tables, edges[:, :, 0], edges[:, :, 1], units)
 
     def _problem(self, world: int, view: View) -> tuple[Scene, Body, NDArray[np.float64]]:
         """The scene, the body, and pose and velocity (5,) from which the next action will be carried out."""

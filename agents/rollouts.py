@@ -12,8 +12,8 @@ DT_S = 0.1
 STEPS = 16
 _COMMAND_STEPS = 3
 """How many steps a tried command lasts before the plain follower takes over."""
-_SPEEDS = 7
-_TURNS = 9
+SPEEDS, TURNS = 7, 9
+"""Commands that are tried: so many speeds times so many turn rates."""
 _REFINEMENTS = 2
 """So often the grid is made finer around the best command: who learns from the planner learns no steps then."""
 _TURN_GAIN = 5.0
@@ -83,6 +83,28 @@ class Scene(NamedTuple):
     is_direct: bool
 
 
+class Judged(NamedTuple):
+    """Commands of a moment, compared.
+
+    Attributes:
+        speed_mps: of the best.
+        turn_radps: likewise.
+        slowest_mps: first of the speeds that were tried, spaced evenly.
+        fastest_mps: last of them.
+        right_radps: first of the turn rates, likewise.
+        left_radps: last of them.
+        regrets: (SPEEDS, TURNS) how much more each costs than the best, at most what was asked for.
+    """
+
+    speed_mps: float
+    turn_radps: float
+    slowest_mps: float
+    fastest_mps: float
+    right_radps: float
+    left_radps: float
+    regrets: NDArray[np.float64]
+
+
 @kernel
 def predicted(
     poses: NDArray[np.float64],
@@ -145,7 +167,21 @@ def _moved(
 def best_command(
     scene: Scene, body: Body, pose: NDArray[np.float64], velocity: NDArray[np.float64], distance_m: float
 ) -> tuple[float, float]:
-    """The speed in m/s and turn rate in rad/s to command now.
+    """The speed in m/s and turn rate in rad/s to command now."""
+    judged = judged_commands(scene, body, pose, velocity, distance_m, 0.0)
+    return judged.speed_mps, judged.turn_radps
+
+
+@kernel
+def judged_commands(
+    scene: Scene,
+    body: Body,
+    pose: NDArray[np.float64],
+    velocity: NDArray[np.float64],
+    distance_m: float,
+    regret_max: float,
+) -> Judged:
+    """The best command, and how much worse the others are.
 
     The plain follower competes with a grid of commands that are held for a moment before it takes over.
     """
@@ -158,10 +194,13 @@ def best_command(
     slowest, fastest = max(velocity[0] - reach, -body.reverse_max_mps), min(velocity[0] + reach, body.speed_max_mps)
     right = max(velocity[1] - turn_reach, -body.turn_max_radps)
     left = min(velocity[1] + turn_reach, body.turn_max_radps)
-    speed_step, turn_step = (fastest - slowest) / (_SPEEDS - 1), (left - right) / (_TURNS - 1)
-    for i in range(_SPEEDS * _TURNS):
-        speed, turn = slowest + speed_step * (i // _TURNS), right + turn_step * (i % _TURNS)
-        cost = _rollout_cost(scene, body, pose, velocity, distance_m, speed, turn, _COMMAND_STEPS, best_cost)
+    speed_step, turn_step = (fastest - slowest) / (SPEEDS - 1), (left - right) / (TURNS - 1)
+    regrets = np.empty((SPEEDS, TURNS))
+    for i in range(SPEEDS * TURNS):
+        speed, turn = slowest + speed_step * (i // TURNS), right + turn_step * (i % TURNS)
+        enough = best_cost + regret_max
+        cost = _rollout_cost(scene, body, pose, velocity, distance_m, speed, turn, _COMMAND_STEPS, enough)
+        regrets[i // TURNS, i % TURNS] = cost
         if cost < best_cost:
             best, best_cost = (speed, turn), cost
     for _ in range(_REFINEMENTS):
@@ -173,7 +212,10 @@ def best_command(
             cost = _rollout_cost(scene, body, pose, velocity, distance_m, speed, turn, _COMMAND_STEPS, best_cost)
             if cost < best_cost:
                 best, best_cost = (speed, turn), cost
-    return best
+    for i in range(SPEEDS):
+        for k in range(TURNS):
+            regrets[i, k] = min(regrets[i, k] - best_cost, regret_max)
+    return Judged(best[0], best[1], slowest, fastest, right, left, regrets)
 
 
 @kernel

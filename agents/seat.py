@@ -47,7 +47,9 @@ class Seat:
         worlds: n, in which it plays.
         steps: of a rollout.
         seed: of its weights and draws.
-        actor: to begin with, a new one if None.
+        actor: to begin with.
+        fitted: whether its numbers are standardised already, or the first rollout is to say how.
+        spread: standard deviation of the actions at the beginning.
         options: of `DuelPPO`.
 
     Attributes:
@@ -55,7 +57,16 @@ class Seat:
     """
 
     def __init__(
-        self, space: spaces.Dict, worlds: int, steps: int, *, seed: int, actor: Actor | None, **options: Any
+        self,
+        space: spaces.Dict,
+        worlds: int,
+        steps: int,
+        *,
+        seed: int,
+        actor: Actor,
+        fitted: bool,
+        spread: float,
+        **options: Any,
     ) -> None:
         self.worlds = worlds
         self.ppo = DuelPPO(
@@ -68,14 +79,19 @@ class Seat:
         )
         self.ppo.set_logger(Logger(folder=None, output_formats=[]))
         self._random = torch.Generator().manual_seed(seed)
-        self.ppo.rollout_buffer.rng = np.random.default_rng(seed)
-        self._warm, self._standardized = actor is not None, False
-        if actor is not None:
-            self.ppo.policy.actor.load_state_dict(actor.state_dict())
-        self._starts = np.ones(worlds, dtype=np.bool_)
+        self._order = self.ppo.rollout_buffer.rng = np.random.default_rng(seed)
+        self._fitted, self._standardized = fitted, False
+        self.ppo.policy.actor.load_state_dict(actor.state_dict())
+        with torch.no_grad():
+            self.ppo.policy.actor.log_spread.fill_(float(np.log(spread)))
+        self.begin_episodes()
 
-    def begin(self) -> None:
-        """Empty the rollout; every world begins an episode if none was played yet."""
+    def begin_episodes(self) -> None:
+        """Every world begins a new episode."""
+        self._starts = np.ones(self.worlds, dtype=np.bool_)
+
+    def begin_rollout(self) -> None:
+        """Empty the rollout; the episodes go on."""
         self.ppo.rollout_buffer.reset()
         self.ppo.policy.set_training_mode(False)
 
@@ -114,7 +130,7 @@ class Seat:
         """
         if not self._standardized:
             for states in self.ppo.rollout_buffer.states(None):
-                self.ppo.policy.standardize(states, actor=not self._warm)
+                self.ppo.policy.standardize(states, actor=not self._fitted)
             self._standardized = True
             return {}
         values = torch.from_numpy(self.value(state))
@@ -122,6 +138,24 @@ class Seat:
         buffer.compute_returns_and_advantage(last_values=values, dones=self._starts)
         self.ppo.train()
         return self.ppo.update_metrics
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs."""
+        return {
+            "policy": dict(self.ppo.policy.state_dict()),
+            "optimizer": self.ppo.policy.optimizer.state_dict(),
+            "noise": self._random.get_state(),
+            "order": self._order.bit_generator.state,
+            "standardized": self._standardized,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with what `state` gave."""
+        self.ppo.policy.load_state_dict(state["policy"])
+        self.ppo.policy.optimizer.load_state_dict(state["optimizer"])
+        self._random.set_state(state["noise"])
+        self._order.bit_generator.state = state["order"]
+        self._standardized = bool(state["standardized"])
 
     def _tensors(self, state: State) -> dict[str, Tensor]:
         names = self.ppo.observation_space.spaces  # type: ignore[attr-defined]

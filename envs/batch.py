@@ -70,6 +70,7 @@ class WorldBatch:
     Attributes:
         out: what the last reset or step yielded; overwritten by the next.
         external: (W,) whether a second player acts for the target.
+        target_actions: (W, 2) what the targets chose in the last step, in [-1, 1].
 
     Raises:
         LayoutError: for a layout that cannot be played.
@@ -99,6 +100,7 @@ class WorldBatch:
         self._drives = Drives(
             num_worlds, settings.num_movers, latency_max_steps=settings.latency_max_steps, dt_s=CONTROL_DT_S
         )
+        self.target_actions = np.zeros((num_worlds, 2))
         self._bounds = np.zeros((num_worlds, 4))
         self._episodes: list[Episode | None] = [None] * num_worlds
         self._bases: list[int | None] = [None] * num_worlds
@@ -253,6 +255,7 @@ class WorldBatch:
         others = self._movers.act(status.poses, status.velocities, active)
         if target is not None:
             others[self.external, 0] = target[self.external]
+        self.target_actions = others[:, 0].copy()
         self._drives.take(tracker, others, np.flatnonzero(active))
 
     def _move(self, active: NDArray[np.int64]) -> None:

@@ -27,7 +27,10 @@ def sentence(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
         fields = _model_at(model, place[:-1])
         known = list(fields.model_fields) if fields is not None else []
-        return f"{'.'.join(place[:-1])}: unknown key {unknown(place[-1], known)}"
+        section = f"{'.'.join(place[:-1])}: " if place[:-1] else ""
+        return f"{section}unknown key {unknown(place[-1], known)}"
+    if problem["type"] == "missing":
+        return f"the key {'.'.join(place)!r} is missing"
     text = problem["msg"].removeprefix("Value error, ")
     value = "" if repr(problem["input"]) in text else f" (got {problem['input']!r})"
     return f"{'.'.join(place) or 'settings'}: {text}{value}"

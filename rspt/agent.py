@@ -15,6 +15,8 @@ from rspt.errors import UsageError
 
 PRETRAINED = "pretrained"
 """The trained tracker that comes with the package."""
+_OF_RUN = "tracker.safetensors"
+"""The best tracker of a run, in its folder."""
 
 
 class LoadedAgent:
@@ -77,7 +79,7 @@ class LoadedAgent:
 
 
 def load_agent(name_or_path: str | Path) -> LoadedAgent:
-    """A tracker: `pretrained`, a scripted one by its name, or a trained one by its checkpoint or .safetensors file.
+    """A tracker: `pretrained`, a scripted one by its name, or a trained one by its run, checkpoint or file.
 
     Raises:
         UsageError: for an unknown name, or a file that cannot be used.
@@ -85,11 +87,12 @@ def load_agent(name_or_path: str | Path) -> LoadedAgent:
     name = str(name_or_path)
     if name in BASELINES:
         return LoadedAgent(name, make_agent(name))
-    path = shipped_tracker() if name == PRETRAINED else Path(name)
-    if not path.exists():
+    if name != PRETRAINED and not Path(name).exists():
         known = ", ".join([PRETRAINED, *BASELINES])
         raise UsageError(f"the agent {name!r} is unknown; allowed: {known}, or a path to a trained one")
-    return LoadedAgent(name, _trained(path))
+    from agents.learned import LearnedAgent  # loads torch
+
+    return LoadedAgent(name, LearnedAgent(load_actor(name)))
 
 
 def shipped_tracker() -> Path:
@@ -97,15 +100,27 @@ def shipped_tracker() -> Path:
     return Path(str(resources.files("rspt") / "weights" / "tracker.safetensors"))
 
 
-def _trained(path: Path) -> Agent:
-    from agents.learned import LearnedAgent  # loads torch
-    from agents.networks import Actor, Sizes
+def load_actor(name_or_path: str | Path) -> Any:
+    """The network of a trained tracker, an `agents.networks.Actor`: `pretrained`, or from a run, checkpoint or file.
+
+    Raises:
+        UsageError: if there is none, or it cannot be used.
+    """
+    from agents.networks import Actor, Sizes  # loads torch
     from rspt.training.checkpoints import load_agent_weights
 
+    path = shipped_tracker() if str(name_or_path) == PRETRAINED else Path(name_or_path)
+    if (path / _OF_RUN).is_file():
+        path = path / _OF_RUN
+    if not path.exists():
+        raise UsageError(
+            f"{path}: no such file or folder; a tracker is {PRETRAINED}, a folder of a run such as one that"
+            " `rspt train --config teacher --out runs/teacher` makes, a checkpoint, or a .safetensors file"
+        )
     weights = load_agent_weights(path, role="tracker")
     try:
         actor = Actor(Sizes.of(weights.architecture))
         actor.load_state_dict(weights.tensors)
     except (TypeError, KeyError, RuntimeError) as error:
         raise UsageError(f"{path}: holds no tracker of this version ({error})") from None
-    return LearnedAgent(actor)
+    return actor

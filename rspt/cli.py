@@ -59,7 +59,11 @@ def _failed(error: Exception, code: int) -> int:
 
 def _run(arguments: list[str]) -> int:
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if options.command == "train":
+        options.overrides = rest  # the recipe's keys, which only its model knows
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if options.command is None:
         parser.print_help()
         return 0
@@ -113,9 +117,22 @@ def _add_train(commands: Any) -> None:
     train = commands.add_parser(
         "train", allow_abbrev=False, help="train what a recipe describes; the trajectory predictor, for instance"
     )
-    train.add_argument("--config", required=True, metavar="NAME|FILE", help="recipe, `predictor` for instance")
-    train.add_argument("--out", type=Path, required=True, help="folder of weights, checkpoint, recordings and curves")
+    train.add_argument("--config", required=True, metavar="NAME|FILE", help="recipe, `rspt` for instance")
+    train.add_argument("--out", type=Path, required=True, help="folder of weights, checkpoints and curves")
     train.add_argument("--resume", action="store_true", help="go on with the training in --out")
+    train.add_argument(
+        "--total-steps", type=_steps, metavar="N", help="steps of the worlds in all stages, shared out as in the recipe"
+    )
+    train.add_argument("--device", default="cpu", metavar="NAME", help="where the duel learns: cpu or cuda")
+    train.usage = "rspt train --config NAME|FILE --out FOLDER [--resume] [--total-steps N] [--section.key VALUE ...]"
+    train.epilog = "Any key of the recipe can be given too, such as --seed 3 or --teacher.batch_size 256."
+
+
+def _steps(text: str) -> int:
+    value = int(text.replace("_", "")) if text.replace("_", "").isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return value
 
 
 def _positive_int(text: str) -> int:

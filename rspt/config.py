@@ -1,12 +1,14 @@
 """Recipes from `configs/`: found by name or by path, read strictly, checked against their model."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import yaml
 from pydantic import ValidationError
 
-from envs.settings import Settings
+from envs.settings import Settings, sentence
 from envs.yaml_file import load_yaml
 from rspt.errors import UsageError
 
@@ -43,30 +45,53 @@ def find_config(name_or_path: str) -> Path:
     return configs_folder() / f"{name_or_path}.yaml"
 
 
-def load_config(model: type[Model], name_or_path: str) -> Model:
-    """Read a recipe and check it.
+def load_config(model: type[Model], name_or_path: str, overrides: Sequence[str] = ()) -> Model:
+    """Read a recipe, change some of its values and check it.
+
+    Args:
+        model: what the recipe must fit.
+        name_or_path: of the recipe.
+        overrides: `--section.key VALUE ...` as on a command line; a value is read as YAML.
 
     Raises:
         ConfigError: if it is not found, is no valid YAML, or holds what the model does not allow.
     """
     path = find_config(name_or_path)
     values = load_yaml(path, error=ConfigError)
+    changed = _overridden(values, overrides)
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_problem(error, model)}") from None
+        problems = error.errors(include_url=False)
+        place = [str(part) for part in problems[0]["loc"]]
+        given = next((key for key in changed if place[: len(key)] == key[: len(place)]), None)
+        where = str(path) if given is None else f"--{'.'.join(given)}"
+        more = len(problems) - 1
+        raise ConfigError(f"{where}: {sentence(model, problems[0])}{f' (and {more} more)' if more else ''}") from None
 
 
-def _first_problem(error: ValidationError, model: type[Settings]) -> str:
-    """One line for the first problem: key, value, what is allowed, and the nearest name of an unknown key."""
-    problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, model.model_fields, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
-        return f"unknown key {key!r}{hint} Allowed: {', '.join(model.model_fields)}"
-    if problem["type"] == "missing":
-        return f"the key {key!r} is missing"
-    more = error.error_count() - 1
-    also = f" (and {more} more)" if more else ""
-    return f"{key} = {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}{also}"
+def _overridden(values: dict[str, Any], overrides: Sequence[str]) -> list[list[str]]:
+    """Change the values; the keys that were changed."""
+    changed, rest = [], list(overrides)
+    while rest:
+        option = rest.pop(0)
+        if not option.startswith("--") or option == "--":
+            raise ConfigError(f"{option!r}: an option such as --teacher.batch_size 256 is needed here")
+        name, equals, text = option.removeprefix("--").partition("=")
+        if not equals:
+            if not rest or rest[0].startswith("--"):
+                raise ConfigError(f"{option}: the value is missing")
+            text = rest.pop(0)
+        key = name.replace("-", "_").split(".")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"{option}: {text!r} cannot be read as a value") from None
+        section = values
+        for part in key[:-1]:
+            if not isinstance(section.get(part), dict):
+                section[part] = {}
+            section = section[part]
+        section[key[-1]] = value
+        changed.append(key)
+    return changed

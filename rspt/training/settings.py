@@ -7,6 +7,9 @@ from typing_extensions import Self
 
 from agents.networks import Sizes
 from envs.settings import Settings
+from rspt.predictor.settings import PredictorSettings
+from rspt.training.clone import CloneSettings
+from rspt.training.duel_settings import DuelSettings
 from rspt.training.teacher import TeacherSettings
 from rspt.training.validation import ValidationSettings
 from rspt.training.worlds import TrainingWorldsSettings
@@ -32,18 +35,28 @@ class NetworkSettings(Settings):
 
 
 class TrackerSettings(Settings):
-    """A training of the tracker by the teacher stage."""
+    """A training of the tracker: those of its stages that are given, one after the other."""
 
     kind: Literal["tracker"] = "tracker"
     """What is trained."""
     seed: int = Field(0, ge=0, lt=2**31)
     """Of everything that is drawn."""
+    start_from: str | None = None
+    """The tracker to begin with: `pretrained`, or the path of a checkpoint, of a run or of a file of weights; a new one
+    if it is null."""
     worlds: TrainingWorldsSettings = TrainingWorldsSettings()
     """The worlds."""
     network: NetworkSettings = NetworkSettings()
-    """Size of the actor."""
-    teacher: TeacherSettings = TeacherSettings()
-    """Imitation of the planner."""
+    """Size of the actor, if it is a new one."""
+    predictor: PredictorSettings | None = None
+    """Training of the trajectory predictor, in the folder `predictor` of the run; if it is null, that which
+    `worlds.perception.predictor` names is used."""
+    teacher: TeacherSettings | None = None
+    """Imitation of the planner that knows everything."""
+    clone: CloneSettings | None = None
+    """Imitation of the script `evade` by the target that is to learn in the duel."""
+    duel: DuelSettings | None = None
+    """The duel of the tracker and the learning target, or PPO against scripts if its `scripted_share` is 1."""
     validation: ValidationSettings = ValidationSettings()
     """How the tracker is judged at each checkpoint."""
     checkpoint_steps: int = Field(100_000, ge=1, le=1_000_000_000)
@@ -51,3 +64,26 @@ class TrackerSettings(Settings):
     that was interrupted there goes on exactly as if it had not been."""
     keep_last: int = Field(3, ge=1, le=1000)
     """Checkpoints that are kept beside the best one."""
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the worlds in all stages."""
+        return sum(stage.total_steps for stage in (self.teacher, self.clone, self.duel) if stage is not None)
+
+    def with_total_steps(self, total_steps: int) -> Self:
+        """The same with so many steps in all, shared out among the stages as they were."""
+        factor = total_steps / max(self.total_steps, 1)
+        stages = {"teacher": self.teacher, "clone": self.clone, "duel": self.duel}
+        return self.model_copy(
+            update={
+                name: stage.model_copy(update={"total_steps": max(1, round(factor * stage.total_steps))})
+                for name, stage in stages.items()
+                if stage is not None
+            }
+        )
+
+    @model_validator(mode="after")
+    def _trains(self) -> Self:
+        if self.total_steps == 0:
+            raise ValueError("at least one of the stages teacher, clone and duel must be given, such as `teacher: {}`")
+        return self

@@ -1,5 +1,6 @@
 """The training program of the tracker: stages, checkpoints, validation, what it says and what it writes."""
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -13,23 +14,35 @@ from tqdm import tqdm
 from agents.learned import LearnedAgent
 from agents.networks import Actor, Sizes
 from envs.jit import announced_compilation
-from envs.threads import Threads
-from rspt.build import make_agent
-from rspt.perceiver import state_space
+from rspt.agent import load_actor
+from rspt.predictor import training as predictor_training
 from rspt.signals import StopRequest
-from rspt.training.checkpoints import AgentWeights, Checkpoint, Checkpoints, save_agent_weights
+from rspt.training.checkpoints import AgentWeights, Checkpoint, Checkpoints, Role, save_agent_weights
+from rspt.training.failure import NotFiniteError, dump, not_finite
 from rspt.training.run_folder import RunFolder
 from rspt.training.settings import TrackerSettings
-from rspt.training.teacher import Round, TeacherStage
+from rspt.training.stage import Actors, Round, Stage
+from rspt.training.stages import make_stage, new_tracker, stages_of
 from rspt.training.validation import Score, validate
-from rspt.training.worlds import TrainingWorlds
 
 WEIGHTS = "tracker.safetensors"
 """The best tracker of a run, in its folder."""
+TARGET_WEIGHTS = "target.safetensors"
+"""The learning target as it was at the end, likewise."""
+PREDICTOR = "predictor"
+"""Folder of the predictor's training in that of the run."""
 _EPISODES_TOLD = 200
 
 
-def train(settings: TrackerSettings, out: Path, *, resume: bool, stop: StopRequest, console: Console) -> bool:
+def train(
+    settings: TrackerSettings,
+    out: Path,
+    *,
+    resume: bool,
+    stop: StopRequest,
+    console: Console,
+    device: str = "cpu",
+) -> bool:
     """Train into the folder `out`.
 
     Returns:
@@ -37,70 +50,106 @@ def train(settings: TrackerSettings, out: Path, *, resume: bool, stop: StopReque
 
     Raises:
         UsageError: if the folder cannot be used, or a checkpoint cannot be written.
+        NotFiniteError: if a number is no longer finite; what is needed to look into it is in the folder.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # faster for networks this small, and the same bits on every machine with as many
     try:
         with RunFolder.begin(out, settings, resume=resume) as run, announced_compilation():
-            training = _Training(settings, run, console)
-            try:
-                return training.run(stop)
-            finally:
-                training.close()
+            trained = _with_predictor(settings, out, stop, console)
+            return trained is not None and _Training(trained, run, console, device).run(stop)
     finally:
         torch.set_num_threads(threads)
 
 
+def _with_predictor(
+    settings: TrackerSettings, out: Path, stop: StopRequest, console: Console
+) -> TrackerSettings | None:
+    """The settings with the predictor that was trained for them; None if asked to stop before it was ready."""
+    if settings.predictor is None:
+        return settings
+    folder = out / PREDICTOR
+    begun = any((folder / name).exists() for name in (predictor_training.CHECKPOINT, predictor_training.TRACKS))
+    if not predictor_training.train(settings.predictor, folder, resume=begun, stop=stop, console=console):
+        return None
+    weights = str(folder / predictor_training.WEIGHTS)
+    perception = settings.worlds.perception.model_copy(update={"predictor": weights})
+    return settings.model_copy(update={"worlds": settings.worlds.model_copy(update={"perception": perception})})
+
+
 class _Training:
-    def __init__(self, settings: TrackerSettings, run: RunFolder, console: Console) -> None:
-        self._settings, self._run, self._console = settings, run, console
+    def __init__(self, settings: TrackerSettings, run: RunFolder, console: Console, device: str) -> None:
+        self._settings, self._run, self._console, self._device = settings, run, console, device
         self._checkpoints = Checkpoints(run.checkpoints_folder, keep_last=settings.keep_last)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            self._actor = Actor(_sizes(settings))
-        self._threads = Threads()
-        self._worlds = TrainingWorlds(settings.worlds, seed=settings.seed)
-        teacher = make_agent("oracle", share=self._threads.share)
-        self._stage = TeacherStage(settings.teacher, self._worlds, self._actor, teacher, seed=settings.seed)
+        tracker = new_tracker(settings) if settings.start_from is None else load_actor(settings.start_from)
+        self._actors: Actors = {"tracker": tracker}
+        self._names = stages_of(settings)
+        self._number, self._before = 0, 0
         self._best = -np.inf
         self._ended: list[tuple[float, int, bool]] = []
+        self._stage: Stage
+
+    @property
+    def _driven(self) -> int:
+        """Steps of the worlds in all stages so far."""
+        return self._before + self._stage.driven
 
     def run(self, stop: StopRequest) -> bool:
         """Learn until the end, or until asked to stop."""
-        settings, stage = self._settings, self._stage
-        self._restore()
-        total = settings.teacher.total_steps
-        bar = tqdm(total=total, initial=stage.driven, unit="step", disable=None, file=sys.stderr, smoothing=0.05)
-        stage.begin(stage.driven // settings.checkpoint_steps)
+        state = self._restore()
+        bar = tqdm(total=self._settings.total_steps, unit="step", disable=None, file=sys.stderr, smoothing=0.05)
+        bar.update(self._before + (0 if state is None else int(state["driven"])))
         with bar:
-            while not stage.finished:
-                start, before = time.perf_counter(), stage.driven
-                done = stage.round()
-                rate = (stage.driven - before) / (time.perf_counter() - start)
-                bar.update(stage.driven - before)
-                self._log(done, rate)
-                bar.set_postfix_str(self._told())
-                if stop:
-                    self._save(None, exact=False)
-                    return False
-                segment = stage.driven // settings.checkpoint_steps
-                if segment > before // settings.checkpoint_steps or stage.finished:
-                    self._judge(bar)
-                    stage.begin(segment)
+            for name in self._names[self._number :]:
+                self._stage = make_stage(name, self._settings, self._actors, device=self._device)
+                try:
+                    if state is not None:
+                        self._stage.restore(state)
+                        state = None
+                    if not self._play(bar, stop):
+                        return False
+                    self._actors |= self._stage.actors()
+                    self._before += self._stage.driven
+                    self._number += 1
+                finally:
+                    self._stage.close()
         return True
 
-    def close(self) -> None:
-        """Free the worlds and threads."""
-        self._worlds.close()
-        self._threads.close()
+    def _play(self, bar: "tqdm[Any]", stop: StopRequest) -> bool:
+        """Play one stage to its end; False if asked to stop before."""
+        stage, every = self._stage, self._settings.checkpoint_steps
+        stage.begin()
+        while stage.driven < stage.total_steps:
+            start, before = time.perf_counter(), self._driven
+            done = stage.round()
+            rate = (self._driven - before) / (time.perf_counter() - start)
+            self._log(done, rate)
+            self._check(done)
+            bar.update(self._driven - before)
+            bar.set_postfix_str(f"{self._names[self._number]}: {self._told()}")
+            if stop:
+                self._save(None, exact=False)
+                return False
+            if self._driven // every > before // every or stage.driven >= stage.total_steps:
+                self._judge(bar)
+                stage.begin()
+        return True
 
     def _log(self, done: Round, rate: float) -> None:
         self._ended = (self._ended + done.episodes)[-_EPISODES_TOLD:]
-        values = {"teacher/loss": done.loss, "speed/steps_per_second": rate}
+        values = {**done.metrics, "speed/steps_per_second": rate}
         if self._ended:
             names = ("return", "length", "success")
             values |= {f"train/{name}": value for name, value in zip(names, self._means(), strict=True)}
-        self._run.log(done.driven, values)
+        self._run.log(self._driven, {name: value for name, value in values.items() if math.isfinite(value)})
+
+    def _check(self, done: Round) -> None:
+        """Stop at the first number that is not finite, before it gets into a checkpoint."""
+        wrong = not_finite(done.metrics, self._stage.actors())
+        if wrong:
+            newest = self._checkpoints.newest()
+            path = dump(self._run.path, self._driven, wrong, self._stage, newest)
+            raise NotFiniteError(wrong, path, newest)
 
     def _told(self) -> str:
         if not self._ended:
@@ -117,10 +166,11 @@ class _Training:
         """Validate, log and save a checkpoint from which the training goes on exactly."""
         score: Score | None = None
         if self._settings.validation.episodes:
-            score = validate(LearnedAgent(self._actor), self._settings.validation, self._settings.worlds)
-            self._run.log(self._stage.driven, {f"validation/{name}": value for name, value in score._asdict().items()})
+            tracker = self._now()["tracker"]
+            score = validate(LearnedAgent(tracker), self._settings.validation, self._settings.worlds)
+            self._run.log(self._driven, {f"validation/{name}": value for name, value in score._asdict().items()})
             line = (
-                f"{self._stage.driven:>10,} steps: validation success {score.success:.2f}, safe"
+                f"{self._driven:>10,} steps ({self._names[self._number]}): validation success {score.success:.2f}, safe"
                 f" {score.success_safe:.2f}, return {score.total_reward:.0f}; training {self._told()}"
             )
             if bar.disable:
@@ -129,45 +179,60 @@ class _Training:
                 bar.write(line)
         self._save(score, exact=True)
 
+    def _now(self) -> Actors:
+        """All actors as they are now."""
+        return {**self._actors, **self._stage.actors()}
+
     def _save(self, score: Score | None, *, exact: bool) -> None:
-        """Write a checkpoint; the best one's tracker also lies in the run's folder."""
+        """Write a checkpoint; the best one's tracker and the last target also lie in the run's folder."""
         judged = None if score is None else score.success + score.success_safe + score.total_reward / 500.0
-        weights = self._weights()
-        if judged is None or judged > self._best or not (self._run.path / WEIGHTS).exists():
-            self._best = max(self._best, -np.inf if judged is None else judged)
-            if exact:
-                about = {"steps": str(self._stage.driven)}
-                save_agent_weights(self._run.path / WEIGHTS, weights, about=about)
+        weights = {role: _weights(role, actor) for role, actor in self._now().items()}
+        about = {"steps": str(self._driven)}
+        if exact and (judged is None or judged > self._best or not (self._run.path / WEIGHTS).exists()):
+            save_agent_weights(self._run.path / WEIGHTS, weights["tracker"], about=about)
+        if exact and "target" in weights:
+            save_agent_weights(self._run.path / TARGET_WEIGHTS, weights["target"], about=about)
+        self._best = max(self._best, -np.inf if judged is None else judged)
         self._checkpoints.save(
-            self._stage.driven,
-            {"tracker": weights},
-            {"teacher": self._stage.state(), "best": self._best},
+            self._driven,
+            {str(role): agent for role, agent in weights.items()},
+            {
+                "stage": self._number,
+                "before": self._before,
+                "state": self._stage.state(),
+                "best": self._best,
+                "ended": [list(episode) for episode in self._ended],
+            },
             self._run.config,
             exact=exact,
             score=judged,
         )
 
-    def _weights(self) -> AgentWeights:
-        return AgentWeights("tracker", self._actor.sizes._asdict(), dict(self._actor.state_dict()))
-
-    def _restore(self) -> None:
-        """Go on with the newest checkpoint, if there is one."""
+    def _restore(self) -> dict[str, Any] | None:
+        """Go on with the newest checkpoint, if there is one: the state of the stage that it is in."""
         checkpoint: Checkpoint | None = self._checkpoints.newest()
         for problem in self._checkpoints.problems:
             self._console.print(f"skipped: {problem}", highlight=False)
         if checkpoint is None:
-            return
-        self._actor.load_state_dict(checkpoint.weights["tracker"].tensors)
-        self._stage.restore(checkpoint.trainer["teacher"])
-        self._best = float(checkpoint.trainer["best"])
+            return None
+        self._actors = {weights.role: _actor(weights) for weights in checkpoint.weights.values()}
+        trainer = checkpoint.trainer
+        self._number, self._before = int(trainer["stage"]), int(trainer["before"])
+        self._best = float(trainer["best"])
+        self._ended = [(total, length, success) for total, length, success in trainer["ended"]]
         self._run.rewind(checkpoint.step)
         exactly = "exactly as if it had not stopped" if checkpoint.exact else "with new episodes"
         self._console.print(f"Going on after {checkpoint.step:,} steps, {exactly}.", highlight=False)
+        state: dict[str, Any] = trainer["state"]
+        return state
 
 
-def _sizes(settings: TrackerSettings) -> Sizes:
-    space = state_space()
-    maps, vector = space["map"].shape, space["vector"].shape
-    assert maps is not None
-    assert vector is not None
-    return settings.network.sizes(channels=maps[0], cells=maps[1], numbers=vector[0])
+def _weights(role: Role, actor: Actor) -> AgentWeights:
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in actor.state_dict().items()}
+    return AgentWeights(role, actor.sizes._asdict(), tensors)
+
+
+def _actor(weights: AgentWeights) -> Actor:
+    actor = Actor(Sizes.of(weights.architecture))
+    actor.load_state_dict(weights.tensors)
+    return actor

@@ -107,7 +107,6 @@ class TrainingWorlds:
     Attributes:
         state: `map` (W, C, G, G) and `vector` (W, D) after the last step.
         final_state: the last state of the episodes that ended with it; the rows of the others mean nothing.
-        episodes: (reward, length, success) of the episodes that ended since `drain` was called.
     """
 
     def __init__(
@@ -185,6 +184,11 @@ class TrainingWorlds:
             )
             self._returns[world], self._lengths[world] = 0.0, 0
         return stepped
+
+    @property
+    def target_actions(self) -> NDArray[np.float64]:
+        """(W, 2) what the targets chose in the last step, in [-1, 1]."""
+        return np.concatenate([batch.target_actions for batch in self._batches])
 
     def truth(self) -> Truth:
         """The truth after the last step; where an episode ended, that of the next one."""

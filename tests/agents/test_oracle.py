@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import distance_transform_edt
 
 from agents.grids import clearance_at, sees
-from agents.oracle import Oracle
+from agents.oracle import REGRET_MAX, Oracle
+from agents.regrets import Regrets, regret_of
 from agents.rollouts import DT_S, STEPS, Body, driven, predicted
 
 CELL_M = 0.1
@@ -267,3 +269,22 @@ def late_reward(*, told: bool) -> float:
 
 def test_latency_costs_little_where_the_planner_is_told_what_is_under_way():
     assert late_reward(told=True) > max(late_reward(told=False) + 0.03, 0.8)
+
+
+def test_it_tells_how_much_worse_other_actions_are():
+    oracle = Oracle(no_search)
+    oracle.reset(np.ones(2, dtype=bool))
+    # in the open beside a target that stands where it should, and driving at a wall with the target to the left
+    poses = np.array([[[15, 15, 0], [17.5, 15, 0]], [[7.2, 5.0, 0], [7.2, 7.5, 0]]], dtype=float)
+    velocities = np.array([[[0.0, 0], [0, 0]], [[1.0, 0], [0, 0]]])
+    wall = room("\n".join(["................##......"] * 24))
+    actions, regrets = oracle.judge(view_of([OPEN, wall], poses, velocities))
+    np.testing.assert_array_equal(actions, oracle.act({}, view_of([OPEN, wall], poses, velocities)))
+    told = Regrets(*(torch.as_tensor(array, dtype=torch.float32) for array in regrets))
+    best, forward = (
+        regret_of(torch.as_tensor(a, dtype=torch.float32), told) for a in (actions, np.ones((2, 2)) * [1, 0])
+    )
+    assert best[0] < 0.3
+    assert 0.3 < forward[0] < 10.0  # too close is worse, but no harm
+    assert forward[1] == REGRET_MAX  # a touch
+    assert regrets.table.min() >= 0.0

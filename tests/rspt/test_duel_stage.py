@@ -6,7 +6,10 @@ import torch
 
 from agents.networks import Actor, Sizes
 from rspt.perceiver import PerceptionSettings, state_space
-from rspt.training.duel import DuelSettings, DuelStage, PpoSettings, opponents_of
+from rspt.training.clone import CloneSettings, CloneStage
+from rspt.training.duel import DuelStage
+from rspt.training.duel_settings import DuelSettings, PpoSettings
+from rspt.training.opponents import Pool, opponents_of
 from rspt.training.target_state import TARGET_NUMBERS, target_states
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
 
@@ -39,34 +42,42 @@ def test_shares_that_exceed_one_are_refused():
         DuelSettings(scripted_share=0.8, pool_share=0.3)
 
 
+def tracker():
+    space = state_space()
+    return Actor(Sizes(space["map"].shape[0], space["map"].shape[1], space["vector"].shape[0]))
+
+
 def weights(actor):
     return torch.cat([value.flatten().clone() for value in actor.parameters()])
 
 
 def test_both_players_learn_in_the_same_worlds():
-    stage = DuelStage(DUEL, WORLDS, tracker=None, target=None, seed=0)
+    stage = DuelStage(DUEL, WORLDS, tracker=tracker(), guided=False, target=None, seed=0)
     try:
+        stage.begin()
         assert stage.target is not None
+        first = weights(stage._pool._snapshots[0])
         before = [weights(seat.ppo.policy.actor) for seat in (stage.tracker, stage.target)]
-        while not stage.finished:
+        while stage.driven < stage.total_steps:
             done = stage.round()
             assert all(np.isfinite(value) for value in done.metrics.values())
-        assert done.driven == 512
+        assert stage.driven == 512
         assert {"tracker/approx_kl", "target/auxiliary_loss", "reward_tracker", "reward_target"} <= set(done.metrics)
         after = [weights(seat.ppo.policy.actor) for seat in (stage.tracker, stage.target)]
         assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
-        assert len(stage._snapshots) == 6  # one at the beginning, one for each 100 steps
-        assert not torch.equal(weights(stage._snapshots[0]), weights(stage._snapshots[-1]))
+        assert len(stage._pool) == 6  # one at the beginning, one for each 100 steps
+        assert torch.equal(first, weights(stage._pool._snapshots[0]))
+        assert not torch.equal(first, weights(stage._pool._snapshots[-1]))
     finally:
-        stage.worlds.close()
+        stage.close()
 
 
 def test_the_tracker_begins_as_its_guide():
-    space = state_space()
-    guide = Actor(Sizes(space["map"].shape[0], space["map"].shape[1], space["vector"].shape[0]))
+    guide = tracker()
     scripted = DUEL.model_copy(update={"scripted_share": 1.0, "pool_share": 0.0, "critic_steps": 64})
-    stage = DuelStage(scripted, WORLDS, tracker=guide, target=None, seed=0)
+    stage = DuelStage(scripted, WORLDS, tracker=guide, guided=True, target=None, seed=0)
     try:
+        stage.begin()
         assert stage.target is None
         stage.round()  # the critic warms up
         for name, value in guide.state_dict().items():
@@ -74,7 +85,28 @@ def test_the_tracker_begins_as_its_guide():
                 assert torch.equal(value, stage.tracker.ppo.policy.actor.state_dict()[name]), name
         assert stage.round().metrics["tracker/guide_loss"] >= 0.0
     finally:
-        stage.worlds.close()
+        stage.close()
+
+
+def test_a_full_pool_keeps_its_first_snapshot_and_the_newest():
+    pool = Pool(4, 3, seed=0)
+    actors = [tracker() for _ in range(5)]
+    for actor in actors:
+        pool.keep(actor)
+    kept = [weights(actor).sum().item() for actor in pool._snapshots]
+    assert kept == [weights(actors[i]).sum().item() for i in (0, 3, 4)]
+
+
+def test_a_clone_does_what_the_script_does():
+    settings = CloneSettings(total_steps=4096, rollout_steps=32, batch_size=128)
+    stage = CloneStage(settings, WORLDS, tracker(), seed=0)
+    try:
+        stage.begin()
+        losses = [stage.round().metrics["clone/loss"] for _ in range(16)]
+        assert np.mean(losses[-4:]) < 0.6 * losses[0]
+        assert stage.driven == stage.total_steps
+    finally:
+        stage.close()
 
 
 def test_the_target_sees_the_action_that_the_tracker_has_just_chosen():

@@ -1,6 +1,7 @@
 """The training program: a tiny training, and one that goes on after an interruption."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -14,10 +15,14 @@ from rspt.config import load_config
 from rspt.errors import UsageError
 from rspt.signals import StopRequest
 from rspt.training.checkpoints import Checkpoints, load_checkpoint
+from rspt.training.failure import NotFiniteError
 from rspt.training.settings import TrackerSettings
-from rspt.training.training import WEIGHTS, train
+from rspt.training.teacher import TeacherStage
+from rspt.training.training import TARGET_WEIGHTS, WEIGHTS, train
 
-SETTINGS = load_config(TrackerSettings, "smoke")
+SETTINGS = load_config(TrackerSettings, "smoke").model_copy(update={"keep_last": 10})
+EXACT = [1024, 2048, 2560, 3072, 4096, 4608]
+"""Checkpoints: each 1024 steps and at the end of each stage."""
 
 
 def run(out: Path, *, resume=False, stop=None, settings=SETTINGS) -> bool:
@@ -36,33 +41,51 @@ def rows(out: Path) -> list[dict[str, str]]:
         return [{name: value for name, value in row.items() if "second" not in name} for row in csv.DictReader(file)]
 
 
+def steps_of(out: Path) -> list[int]:
+    return [int(path.name.split("-")[1]) for path in sorted((out / "checkpoints").iterdir())]
+
+
 def test_a_training_leaves_what_it_promises(trained):
     names = {path.name for path in trained.iterdir()}
-    assert {"config.yaml", "run.json", "metrics.csv", "tensorboard", "checkpoints", WEIGHTS} <= names
-    steps = [int(path.name.split("-")[1]) for path in sorted((trained / "checkpoints").iterdir())]
-    assert steps == [1024, 2048]
+    assert {"config.yaml", "run.json", "metrics.csv", "tensorboard", "checkpoints", WEIGHTS, TARGET_WEIGHTS} <= names
+    assert steps_of(trained) == EXACT
     told = rows(trained)
     assert float(told[-1]["validation/total_reward"]) != 0.0
-    losses = [float(row["teacher/loss"]) for row in told if row["teacher/loss"]]
-    assert min(losses) < losses[0]
+    for name in ("teacher/imitation_loss", "clone/loss"):
+        losses = [float(row[name]) for row in told if row[name]]
+        assert min(losses) < losses[0]
+    assert {"tracker/guide_loss", "tracker/value_loss", "target/auxiliary_loss", "reward_target"} <= set(told[0])
     action = rspt.load_agent(trained / WEIGHTS).act(
         {"map": np.zeros((5, 32, 32), np.float32), "vector": np.zeros(51, np.float32)}
     )
     assert np.isfinite(action).all()
+    assert rspt.load_agent(trained).name == str(trained)  # a run stands for its best tracker
 
 
-def test_a_training_that_goes_on_is_the_one_that_never_stopped(trained, tmp_path):
+@pytest.mark.parametrize("kept", range(1, len(EXACT)))
+def test_a_training_that_goes_on_is_the_one_that_never_stopped(trained, tmp_path, kept):
     again = tmp_path / "again"
     shutil.copytree(trained, again)
-    shutil.rmtree(again / "checkpoints" / "checkpoint-000002048")
+    for step in EXACT[kept:]:
+        shutil.rmtree(again / "checkpoints" / f"checkpoint-{step:09}")
     assert run(again, resume=True)
-    one, other = (load_checkpoint(out / "checkpoints" / "checkpoint-000002048") for out in (trained, again))
-    for name, tensor in one.weights["tracker"].tensors.items():
-        assert torch.equal(tensor, other.weights["tracker"].tensors[name]), name
-    demonstrations = [checkpoint.trainer["teacher"]["demonstrations"] for checkpoint in (one, other)]
-    assert torch.equal(demonstrations[0]["vectors"], demonstrations[1]["vectors"])
+    one, other = (load_checkpoint(out / "checkpoints" / f"checkpoint-{EXACT[-1]:09}") for out in (trained, again))
+    assert set(one.weights) == {"tracker", "target"}
+    for role, weights in one.weights.items():
+        for name, tensor in weights.tensors.items():
+            assert torch.equal(tensor, other.weights[role].tensors[name]), (role, name)
+    assert same(one.trainer, other.trainer)
     assert one.score == other.score
     assert rows(trained) == rows(again)
+
+
+def same(one, other) -> bool:
+    """Whether two states are equal, bit for bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 def test_a_stop_keeps_what_was_learnt_and_says_that_it_is_not_exact(tmp_path):
@@ -73,23 +96,64 @@ def test_a_stop_keeps_what_was_learnt_and_says_that_it_is_not_exact(tmp_path):
     checkpoint = Checkpoints(out / "checkpoints").newest()
     assert checkpoint is not None
     assert not checkpoint.exact
+    assert SETTINGS.teacher is not None
     assert checkpoint.step == SETTINGS.worlds.worlds * SETTINGS.teacher.rollout_steps
     assert run(out, resume=True)
 
 
 def test_another_seed_gives_another_tracker(trained, tmp_path):
-    short = SETTINGS.model_copy(
-        update={
-            "seed": 1,
-            "teacher": SETTINGS.teacher.model_copy(update={"total_steps": 1024}),
-            "validation": SETTINGS.validation.model_copy(update={"episodes": 0}),
-        }
-    )
-    assert run(tmp_path / "other", settings=short)
+    assert run(tmp_path / "other", settings=short(seed=1))
     one = load_checkpoint(trained / "checkpoints" / "checkpoint-000001024")
     other = load_checkpoint(tmp_path / "other" / "checkpoints" / "checkpoint-000001024")
     name = "trunk.join.0.weight"
     assert not torch.equal(one.weights["tracker"].tensors[name], other.weights["tracker"].tensors[name])
+
+
+def short(**changes):
+    """The first checkpoint of the teacher stage alone, not validated."""
+    assert SETTINGS.teacher is not None
+    teacher = SETTINGS.teacher.model_copy(update={"total_steps": 1024})
+    validation = SETTINGS.validation.model_copy(update={"episodes": 0})
+    return SETTINGS.model_copy(
+        update={"teacher": teacher, "clone": None, "duel": None, "validation": validation, **changes}
+    )
+
+
+def test_a_stage_alone_begins_with_a_tracker_that_is_there(trained, tmp_path):
+    settings = short(teacher=None, duel=SETTINGS.duel, start_from=str(trained))
+    assert run(tmp_path / "duel", settings=settings)
+    assert steps_of(tmp_path / "duel") == [1024, 2048]
+    with pytest.raises(UsageError, match=r"nowhere.*no such file or folder"):
+        run(tmp_path / "none", settings=settings.model_copy(update={"start_from": "nowhere"}))
+
+
+def test_a_number_that_is_not_finite_ends_the_training_before_it_gets_into_a_checkpoint(tmp_path, monkeypatch):
+    def learn(stage):
+        if stage.driven > 1024:
+            with torch.no_grad():
+                stage.actor.head.bias[0] = float("nan")
+        return {}
+
+    monkeypatch.setattr(TeacherStage, "_learn", learn)
+    out = tmp_path / "nan"
+    with pytest.raises(NotFiniteError, match=r"tracker/head\.bias.*checkpoint-000001024"):
+        run(out, settings=SETTINGS)
+    assert steps_of(out) == [1024]
+    told = json.loads((out / "failure-000001152" / "failure.json").read_text())
+    assert told["not_finite"] == ["tracker/head.bias"]
+    assert (out / "failure-000001152" / "stage.pt").is_file()
+
+
+def test_steps_are_shared_out_among_the_stages():
+    settings = SETTINGS.with_total_steps(9216)
+    assert settings.teacher is not None
+    assert settings.total_steps == 9216
+    assert settings.teacher.total_steps == 4096
+
+
+def test_a_training_without_any_stage_is_refused():
+    with pytest.raises(ValueError, match="at least one of the stages"):
+        TrackerSettings()
 
 
 def test_a_folder_of_another_training_is_refused(trained):

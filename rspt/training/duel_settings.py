@@ -1,0 +1,83 @@
+"""Everything that can be set about the duel."""
+
+from pydantic import Field, model_validator
+from typing_extensions import Self
+
+from envs.rewards import RewardSettings, TargetWeights, TrackerWeights
+from envs.settings import Settings
+
+
+class PpoSettings(Settings):
+    """How one player learns."""
+
+    epochs: int = Field(3, ge=1, le=100)
+    """Passes over each rollout."""
+    batch_size: int = Field(1024, ge=1, le=1_000_000)
+    """Samples of one update."""
+    learning_rate: float = Field(2e-4, gt=0.0, le=1.0)
+    """Step size of Adam at the beginning; it falls along a line to a tenth."""
+    discount: float = Field(0.98, ge=0.0, lt=1.0)
+    """γ."""
+    gae_lambda: float = Field(0.95, ge=0.0, le=1.0)
+    """λ of the advantages."""
+    clip_range: float = Field(0.2, gt=0.0, le=1.0)
+    """How far the probability of an action may change before it no longer counts."""
+    entropy_weight: float = Field(0.0, ge=0.0, le=1.0)
+    """Of the entropy of the actions."""
+    value_weight: float = Field(0.1, ge=0.0, le=10.0)
+    """Of the critic's squared error."""
+    target_kl: float | None = Field(0.03, gt=0.0, le=1.0)
+    """A rollout is not learnt from further when the policy has changed by 1.5 times so much."""
+    spread: float = Field(0.15, gt=0.0, le=2.0)
+    """Standard deviation of the actions at the beginning."""
+    critic_shapes: bool = False
+    """Whether the critic's error shapes the convolutions too, for a player that begins with nothing."""
+    reward_scale: float = Field(0.1, gt=0.0, le=100.0)
+    """Rewards are multiplied by it before they are learnt from, so that values are of the order of 1: else the critic's
+    error drowns the actor's gradient, as both share the limit of its norm."""
+
+
+class DuelSettings(Settings):
+    """The duel, or PPO against scripted targets where no world has a learning one."""
+
+    total_steps: int = Field(2_000_000, ge=1, le=10_000_000_000)
+    """Steps of the worlds, each of which is one of the tracker."""
+    rollout_steps: int = Field(64, ge=1, le=10_000)
+    """Steps of each world between two updates."""
+    scripted_share: float = Field(0.5, ge=0.0, le=1.0)
+    """Share of the worlds in which a script moves the target."""
+    pool_share: float = Field(0.2, ge=0.0, le=1.0)
+    """Share of the worlds in which a past snapshot of the learning target plays; it plays itself in the rest."""
+    pool_size: int = Field(8, ge=1, le=1000)
+    """Snapshots that are kept."""
+    snapshot_steps: int = Field(150_000, ge=1, le=1_000_000_000)
+    """Steps between two snapshots."""
+    critic_steps: int = Field(60_000, ge=0, le=1_000_000_000)
+    """Steps at the beginning in which only the critics learn."""
+    guide_weight: float = Field(0.5, ge=0.0, le=100.0)
+    """Of staying near the actor of the teacher stage, at the beginning."""
+    guide_steps: int = Field(1_500_000, ge=1, le=10_000_000_000)
+    """Steps over which that weight falls to nothing."""
+    auxiliary_weight: float = Field(0.1, ge=0.0, le=100.0)
+    """Of the target's foretelling of the tracker's reward (AD-VAT)."""
+    tracker: PpoSettings = PpoSettings()
+    """How the tracker learns."""
+    target: PpoSettings = PpoSettings(entropy_weight=0.003, spread=0.5)
+    """How the target learns."""
+    reward: RewardSettings = RewardSettings(
+        zero_sum_part=1.0,
+        discount=0.98,
+        tracker=TrackerWeights(cost_hidden=0.5, cost_contact=1.0, cost_ramming=1.0, cost_lost=1.0),
+        target=TargetWeights(
+            reward_escape=0.5, reward_hidden=0.7, reward_lost=1.0, cost_collision=0.5, cost_ramming=0.5
+        ),
+    )
+    """What both are rewarded for."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        if self.scripted_share + self.pool_share > 1.0 + 1e-9:
+            raise ValueError(
+                f"scripted_share {self.scripted_share} and pool_share {self.pool_share} must not exceed 1 together"
+            )
+        return self

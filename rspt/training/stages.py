@@ -1,0 +1,56 @@
+"""The stages of a training, in their order."""
+
+from typing import Literal
+
+import torch
+
+from agents.networks import Actor
+from rspt.perceiver import state_space
+from rspt.training.clone import CloneStage
+from rspt.training.duel import DuelStage
+from rspt.training.settings import TrackerSettings
+from rspt.training.stage import Actors, Stage
+from rspt.training.teacher import TeacherStage
+
+StageName = Literal["teacher", "clone", "duel"]
+_SEED_STEP = 7919
+"""Between the seeds of two stages."""
+
+
+def stages_of(settings: TrackerSettings) -> list[StageName]:
+    """The stages that are given."""
+    given = {"teacher": settings.teacher, "clone": settings.clone, "duel": settings.duel}
+    return [name for name, stage in given.items() if stage is not None]  # type: ignore[misc]
+
+
+def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, device: str) -> Stage:
+    """A stage that goes on with the actors that there are; `begin` is to follow."""
+    worlds, seed = settings.worlds, settings.seed
+    if name == "teacher":
+        assert settings.teacher is not None
+        return TeacherStage(settings.teacher, worlds, actors["tracker"], seed=seed)
+    if name == "clone":
+        assert settings.clone is not None
+        return CloneStage(settings.clone, worlds, actors["tracker"], seed=seed + _SEED_STEP)
+    assert settings.duel is not None
+    knows = settings.teacher is not None or settings.start_from is not None
+    return DuelStage(
+        settings.duel,
+        worlds,
+        tracker=actors["tracker"],
+        guided=knows,
+        target=actors.get("target"),
+        seed=seed + 2 * _SEED_STEP,
+        device=device,
+    )
+
+
+def new_tracker(settings: TrackerSettings) -> Actor:
+    """A tracker that has learnt nothing."""
+    space = state_space()
+    maps, vector = space["map"].shape, space["vector"].shape
+    assert maps is not None
+    assert vector is not None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return Actor(settings.network.sizes(channels=maps[0], cells=maps[1], numbers=vector[0]))
