@@ -1,7 +1,6 @@
 """Trackers to use: the pretrained one, the scripted ones, or one of your own, by name or by path."""
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ from rspt.errors import UsageError
 
 PRETRAINED = "pretrained"
 """The trained tracker that comes with the package."""
-_OF_RUN = "tracker.safetensors"
-"""The best tracker of a run, in its folder."""
 
 
 class LoadedAgent:
@@ -91,36 +88,6 @@ def load_agent(name_or_path: str | Path) -> LoadedAgent:
         known = ", ".join([PRETRAINED, *BASELINES])
         raise UsageError(f"the agent {name!r} is unknown; allowed: {known}, or a path to a trained one")
     from agents.learned import LearnedAgent  # loads torch
+    from rspt.actors import load_actor
 
-    return LoadedAgent(name, LearnedAgent(load_actor(name)))
-
-
-def shipped_tracker() -> Path:
-    """The file of the pretrained tracker."""
-    return Path(str(resources.files("rspt") / "weights" / "tracker.safetensors"))
-
-
-def load_actor(name_or_path: str | Path) -> Any:
-    """The network of a trained tracker, an `agents.networks.Actor`: `pretrained`, or from a run, checkpoint or file.
-
-    Raises:
-        UsageError: if there is none, or it cannot be used.
-    """
-    from agents.networks import Actor, Sizes  # loads torch
-    from rspt.training.checkpoints import load_agent_weights
-
-    path = shipped_tracker() if str(name_or_path) == PRETRAINED else Path(name_or_path)
-    if (path / _OF_RUN).is_file():
-        path = path / _OF_RUN
-    if not path.exists():
-        raise UsageError(
-            f"{path}: no such file or folder; a tracker is {PRETRAINED}, a folder of a run such as one that"
-            " `rspt train --config teacher --out runs/teacher` makes, a checkpoint, or a .safetensors file"
-        )
-    weights = load_agent_weights(path, role="tracker")
-    try:
-        actor = Actor(Sizes.of(weights.architecture))
-        actor.load_state_dict(weights.tensors)
-    except (TypeError, KeyError, RuntimeError) as error:
-        raise UsageError(f"{path}: holds no tracker of this version ({error})") from None
-    return actor
+    return LoadedAgent(name, LearnedAgent(load_actor(name, "tracker")))

@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"rspt {rspt.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _add_demo(commands)
+    _add_play(commands)
     _add_layouts(commands)
     _add_train(commands)
     commands.add_parser(
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_demo(commands: Any) -> None:
     demo = commands.add_parser(
-        "demo", allow_abbrev=False, help="watch scripted trackers follow a target: videos and a table of results"
+        "demo", allow_abbrev=False, help="watch trackers follow a target: videos and a table of results"
     )
     demo.add_argument(
         "--layout",
@@ -102,6 +103,25 @@ def _add_demo(commands: Any) -> None:
     )
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder of the videos (default: demo)")
     demo.add_argument("--config", default="demo", metavar="NAME|FILE", help="recipe to play (default: demo)")
+
+
+def _add_play(commands: Any) -> None:
+    play = commands.add_parser("play", allow_abbrev=False, help="watch one tracker follow one target")
+    play.add_argument("--agent", default="pretrained", metavar="NAME|PATH", help="tracker (default: pretrained)")
+    play.add_argument("--layout", default="rooms", metavar="NAME|FILE", help="family or map file (default: rooms)")
+    play.add_argument(
+        "--target-policy", default="goal", metavar="NAME|PATH", help="script, `learned` or a file (default: goal)"
+    )
+    play.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the episode (default: 0)")
+    play.add_argument("--speed-ratio", type=float, default=0.7, metavar="X", help="target's speed (default: 0.7)")
+    play.add_argument("--noise", default="none", metavar="NAME", help="preset of noise (default: none)")
+    play.add_argument("--out", type=Path, metavar="FILE", help="video (default: a window, where there is a display)")
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {2**31 - 1}")
+    return int(text)
 
 
 def _add_layouts(commands: Any) -> None:

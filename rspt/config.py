@@ -45,6 +45,37 @@ def find_config(name_or_path: str) -> Path:
     return configs_folder() / f"{name_or_path}.yaml"
 
 
+def read_config(name_or_path: str) -> dict[str, Any]:
+    """The values of a recipe, unchecked; those of the recipe that its key `base` names stand where it says nothing.
+
+    Raises:
+        ConfigError: if it is not found, is no valid YAML, or is its own base.
+    """
+    path = find_config(name_or_path)
+    values = load_yaml(path, error=ConfigError)
+    read = [path.resolve()]
+    while "base" in values:
+        base = values.pop("base")
+        if not isinstance(base, str):
+            raise ConfigError(f"{path}: base = {base!r}: the name of a recipe, or a path, is needed")
+        beside = read[-1].parent / base
+        base_path = beside if beside.suffix in (".yaml", ".yml") and beside.is_file() else find_config(base)
+        if base_path.resolve() in read:
+            raise ConfigError(f"{path}: base = {base!r}: the recipe is its own base")
+        read.append(base_path.resolve())
+        values = _merged(load_yaml(base_path, error=ConfigError), values)
+    return values
+
+
+def _merged(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The values, and what they leave open as the base has it."""
+    merged = dict(base)
+    for key, value in values.items():
+        before = merged.get(key)
+        merged[key] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return merged
+
+
 def load_config(model: type[Model], name_or_path: str, overrides: Sequence[str] = ()) -> Model:
     """Read a recipe, change some of its values and check it.
 
@@ -57,7 +88,7 @@ def load_config(model: type[Model], name_or_path: str, overrides: Sequence[str] 
         ConfigError: if it is not found, is no valid YAML, or holds what the model does not allow.
     """
     path = find_config(name_or_path)
-    values = load_yaml(path, error=ConfigError)
+    values = read_config(name_or_path)
     changed = _overridden(values, overrides)
     try:
         return model.model_validate(values)

@@ -6,8 +6,7 @@ from argparse import Namespace
 
 from rich.console import Console
 
-from envs.yaml_file import load_yaml
-from rspt.config import ConfigError, find_config, load_config
+from rspt.config import ConfigError, find_config, load_config, read_config
 from rspt.errors import UsageError
 from rspt.signals import StopRequest
 
@@ -18,8 +17,7 @@ KINDS = ("predictor", "tracker")
 def main(options: Namespace) -> int:
     """Train what the recipe asks for; 0, or 130 after Ctrl-C with a checkpoint to go on from."""
     path = find_config(options.config)
-    values = load_yaml(path, error=ConfigError)
-    kind = values.get("kind") if isinstance(values, dict) else None
+    kind = read_config(options.config).get("kind")
     if kind not in KINDS:
         raise ConfigError(f"{path}: kind = {kind!r}: what is trained must be one of {', '.join(KINDS)}")
     return _train_predictor(options) if kind == "predictor" else _train_tracker(options)

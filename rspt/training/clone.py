@@ -10,8 +10,8 @@ from torch.nn import functional
 from agents.demonstrations import Demonstrations
 from agents.networks import Actor, Sizes
 from envs.settings import Settings
+from rspt.target_state import TARGET_NUMBERS, target_state_space, target_states
 from rspt.training.stage import Actors, Round
-from rspt.training.target_state import TARGET_NUMBERS, target_state_space, target_states
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
 
 _GRADIENT_MAX = 1.0

@@ -12,11 +12,11 @@ from agents.networks import Actor
 from agents.seat import Seat
 from rspt.perceiver import state_space
 from rspt.privileged import PRIVILEGED_WIDTH, privileged_vectors
+from rspt.target_state import target_state_space, target_states
 from rspt.training.clone import new_target
 from rspt.training.duel_settings import DuelSettings, PpoSettings
 from rspt.training.opponents import Pool, opponents_of
 from rspt.training.stage import Actors, Round
-from rspt.training.target_state import target_state_space, target_states
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings, Truth
 
 State = dict[str, NDArray[np.float32]]

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from agents.learned import LearnedAgent
 from agents.networks import Actor, Sizes
 from envs.jit import announced_compilation
-from rspt.agent import load_actor
+from rspt.actors import load_actor
 from rspt.predictor import training as predictor_training
 from rspt.signals import StopRequest
 from rspt.training.checkpoints import AgentWeights, Checkpoint, Checkpoints, Role, save_agent_weights
@@ -81,7 +81,7 @@ class _Training:
     def __init__(self, settings: TrackerSettings, run: RunFolder, console: Console, device: str) -> None:
         self._settings, self._run, self._console, self._device = settings, run, console, device
         self._checkpoints = Checkpoints(run.checkpoints_folder, keep_last=settings.keep_last)
-        tracker = new_tracker(settings) if settings.start_from is None else load_actor(settings.start_from)
+        tracker = new_tracker(settings) if settings.start_from is None else load_actor(settings.start_from, "tracker")
         self._actors: Actors = {"tracker": tracker}
         self._names = stages_of(settings)
         self._number, self._before = 0, 0

@@ -4,8 +4,10 @@ import pytest
 from pydantic import Field
 
 from envs.settings import Settings
-from rspt.config import ConfigError, configs_folder, find_config, load_config
+from rspt.config import ConfigError, configs_folder, find_config, load_config, read_config
 from rspt.demo import DemoSettings
+from rspt.predictor.settings import PredictorSettings
+from rspt.training.settings import TrackerSettings
 
 
 class Recipe(Settings):
@@ -25,7 +27,7 @@ def test_every_shipped_recipe_is_found_by_name():
 def test_the_demo_recipe_fits_its_model():
     settings = load_config(DemoSettings, "demo")
     assert len(settings.layouts) == 3
-    assert settings.agents == ("pid", "oracle")
+    assert settings.agents == ("pretrained", "pid", "planner", "oracle")
 
 
 def test_a_path_is_read(tmp_path):
@@ -115,3 +117,26 @@ def test_mistakes_on_the_command_line_name_the_option(tmp_path, overrides, messa
     path.write_text("laps: 1\n")
     with pytest.raises(ConfigError, match=message):
         load_config(Course, str(path), overrides)
+
+
+def test_a_recipe_stands_on_another(tmp_path):
+    (tmp_path / "first.yaml").write_text("laps: 3\nlap: {speed_mps: 1.5}\n")
+    (tmp_path / "second.yaml").write_text("base: first.yaml\nlaps: 4\n")
+    (tmp_path / "third.yaml").write_text("base: second.yaml\nlap: null\n")
+    assert load_config(Course, str(tmp_path / "second.yaml")) == Course(laps=4, lap=Recipe(speed_mps=1.5))
+    assert load_config(Course, str(tmp_path / "third.yaml")) == Course(laps=4)
+
+
+@pytest.mark.parametrize(("base", "message"), [("loop.yaml", "its own base"), ("dmo", "'demo'"), ("[1]", "base =")])
+def test_a_recipe_on_no_ground_is_refused(tmp_path, base, message):
+    path = tmp_path / "loop.yaml"
+    path.write_text(f"base: {base}\n")
+    with pytest.raises(ConfigError, match=message):
+        load_config(Course, str(path))
+
+
+@pytest.mark.parametrize("path", sorted(configs_folder().glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_recipe_of_a_training_fits_its_model(path):
+    kind = read_config(path.stem).get("kind")
+    models = {"tracker": TrackerSettings, "predictor": PredictorSettings, None: DemoSettings}
+    assert load_config(models[kind], path.stem)

@@ -10,7 +10,8 @@ from pathlib import Path
 import av
 import pytest
 
-from rspt.demo import Result, named_places, show
+from rspt.demo import Result, show
+from rspt.places import named_places
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,11 +6,11 @@ import torch
 
 from agents.networks import Actor, Sizes
 from rspt.perceiver import PerceptionSettings, state_space
+from rspt.target_state import TARGET_NUMBERS, target_states
 from rspt.training.clone import CloneSettings, CloneStage
 from rspt.training.duel import DuelStage
 from rspt.training.duel_settings import DuelSettings, PpoSettings
 from rspt.training.opponents import Pool, opponents_of
-from rspt.training.target_state import TARGET_NUMBERS, target_states
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
 
 WORLDS = TrainingWorldsSettings(worlds=8, noise=("none",), perception=PerceptionSettings(predictor="kalman"))

@@ -1,0 +1,42 @@
+"""Networks of trained players, from their files."""
+
+from importlib import resources
+from pathlib import Path
+
+from agents.networks import Actor, Sizes
+from rspt.errors import UsageError
+from rspt.training.checkpoints import Role, load_agent_weights
+
+SHIPPED: dict[str, Role] = {"pretrained": "tracker", "learned": "target"}
+"""The names of the players that come with the package."""
+
+
+def load_actor(name_or_path: str | Path, role: Role) -> Actor:
+    """The network of a trained player: by its name if it comes with the package, or from a run, checkpoint or file.
+
+    Raises:
+        UsageError: if there is none, it plays another role, or it cannot be used.
+    """
+    path = path_of(name_or_path, role)
+    if not path.exists():
+        shipped = next(name for name, whose in SHIPPED.items() if whose == role)
+        raise UsageError(
+            f"{path}: no such file or folder; a {role} is {shipped!r}, or the path of a run such as one that"
+            " `rspt train --config rspt --out runs/rspt` makes, of a checkpoint, or of a .safetensors file"
+        )
+    weights = load_agent_weights(path, role=role)
+    try:
+        actor = Actor(Sizes.of(weights.architecture))
+        actor.load_state_dict(weights.tensors)
+    except (TypeError, KeyError, RuntimeError) as error:
+        raise UsageError(f"{path}: holds no {role} of this version ({error})") from None
+    return actor
+
+
+def path_of(name_or_path: str | Path, role: Role) -> Path:
+    """The file or folder; a run's folder stands for the file of the player in it."""
+    if SHIPPED.get(str(name_or_path)) == role:
+        return Path(str(resources.files("rspt") / "weights" / f"{role}.safetensors"))
+    path = Path(name_or_path)
+    inside = path / f"{role}.safetensors"
+    return inside if inside.is_file() and not (path / "manifest.json").exists() else path

@@ -1,0 +1,55 @@
+"""Learned targets to play against."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.batch import PrivilegedView
+from rspt.target_state import target_states
+
+if TYPE_CHECKING:
+    from agents.networks import Actor
+
+
+class LearnedTarget:
+    """A target that has learnt to escape; it sees the truth and the tracker's action of the same step.
+
+    Args:
+        name: as it was loaded.
+        actor: its network.
+    """
+
+    def __init__(self, name: str, actor: "Actor") -> None:
+        from agents.learned import LearnedAgent  # loads torch
+
+        self.name, self._agent = name, LearnedAgent(actor)
+
+    def act(
+        self,
+        view: PrivilegedView,
+        tracker_actions: NDArray[Any],
+        visible_share: NDArray[Any],
+        hidden_steps: NDArray[Any],
+    ) -> NDArray[np.float64]:
+        """Actions (B, 2) of the targets of B worlds.
+
+        Args:
+            view: the truth before the step.
+            tracker_actions: (B, 2) that the trackers have chosen for the step.
+            visible_share: (B,) of the targets.
+            hidden_steps: (B,) since they were visible.
+        """
+        return self._agent.act(target_states(view, tracker_actions, visible_share, hidden_steps))
+
+
+def load_target(name_or_path: str | Path) -> LearnedTarget:
+    """A learned target: `learned`, the one that comes with the package, or one of a run, checkpoint or file.
+
+    Raises:
+        UsageError: if there is none, or it cannot be used.
+    """
+    from rspt.actors import load_actor  # loads torch
+
+    return LearnedTarget(str(name_or_path), load_actor(name_or_path, "target"))
