@@ -92,7 +92,6 @@ class PlayerPolicy(ActorCriticPolicy):
             judged.values,
             distribution.log_prob(actions),
             distribution.entropy(),
-            judged.means,
             self.auxiliary(judged.features)[:, 0],
         )
 
@@ -138,14 +137,12 @@ class Evaluation(NamedTuple):
         values: (n, 1) of the states.
         log_probs: (n,) of the actions.
         entropies: (n,)
-        means: (n, 2) of the actions that it would choose.
         foretold: (n,) rewards of the opponent, as the actor's features foretell them.
     """
 
     values: Tensor
     log_probs: Tensor
     entropies: Tensor | None
-    means: Tensor
     foretold: Tensor
 
 

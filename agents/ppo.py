@@ -1,4 +1,6 @@
-"""PPO with what a duel needs beside: staying near a guide, and foretelling the opponent's reward."""
+"""PPO with what a duel needs beside: listening to a tutor, and foretelling the opponent's reward."""
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -7,16 +9,19 @@ from stable_baselines3.common.utils import explained_variance
 from torch import Tensor, nn
 from torch.nn import functional
 
+from agents.networks import Actor
 from agents.policy import PlayerPolicy
 from agents.rollout import DuelRollout
+
+Tutor = Callable[[Actor], tuple[Tensor, dict[str, float]]]
 
 
 class DuelPPO(PPO):
     """stable-baselines3's PPO whose update knows two more terms; with both weights 0 it is the same, bit for bit.
 
     Attributes:
-        guide: an actor that `guide_weight` holds the policy's mean actions near, or None.
-        guide_weight: of the mean squared distance of the mean actions from the guide's.
+        tutor: says what is wrong with an actor, a loss and its parts by name; or None.
+        tutor_weight: of that loss.
         auxiliary_weight: of the mean squared error of the foretold reward of the opponent.
         update_metrics: what the last update told.
         actor_frozen: whether only the critic learns, for it to catch up with an actor that was trained elsewhere.
@@ -24,8 +29,8 @@ class DuelPPO(PPO):
 
     policy: PlayerPolicy
     rollout_buffer: DuelRollout
-    guide: nn.Module | None = None
-    guide_weight: float = 0.0
+    tutor: Tutor | None = None
+    tutor_weight: float = 0.0
     auxiliary_weight: float = 0.0
     actor_frozen: bool = False
     update_metrics: dict[str, float]
@@ -36,12 +41,10 @@ class DuelPPO(PPO):
         self._update_learning_rate(self.policy.optimizer)
         clip_range: float = self.clip_range(self._current_progress_remaining)  # type: ignore[operator]
         told: dict[str, list[float]] = {}
-        wanted = self._guided() if self.guide is not None and self.guide_weight > 0.0 else None
-        self.rollout_buffer.guided = wanted
         actor_rests = self.actor_frozen
         for _ in range(self.n_epochs):
             for data in self.rollout_buffer.get(self.batch_size):
-                values, log_prob, entropy, means, foretold = self.policy.evaluate(data.observations, data.actions)
+                values, log_prob, entropy, foretold = self.policy.evaluate(data.observations, data.actions)
                 advantages = data.advantages
                 if self.normalize_advantage and len(advantages) > 1:
                     advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
@@ -54,22 +57,24 @@ class DuelPPO(PPO):
                     log_ratio = log_prob - data.old_log_prob
                     approx_kl = torch.mean((torch.exp(log_ratio) - 1) - log_ratio)
                     clip_fraction = torch.mean((torch.abs(ratio - 1) > clip_range).float())
-                terms = {"value_loss": value_loss, "approx_kl": approx_kl, "clip_fraction": clip_fraction}
+                losses = {"value_loss": value_loss, "approx_kl": approx_kl, "clip_fraction": clip_fraction}
+                terms: dict[str, float] = {}
                 # where stable-baselines3 would end the update, the critic learns on: it has further to go
                 actor_rests |= self.target_kl is not None and float(approx_kl) > 1.5 * self.target_kl
                 if actor_rests:
                     loss = self.vf_coef * value_loss
                 else:
                     loss = policy_loss + self.ent_coef * entropy_loss + self.vf_coef * value_loss
-                    terms |= {"policy_loss": policy_loss, "entropy_loss": entropy_loss}
-                    if data.guided is not None:
-                        terms["guide_loss"] = functional.mse_loss(means, data.guided)
-                        loss = loss + self.guide_weight * terms["guide_loss"]
+                    losses |= {"policy_loss": policy_loss, "entropy_loss": entropy_loss}
+                    if self.tutor is not None and self.tutor_weight > 0.0:
+                        wrong, parts = self.tutor(self.policy.actor)
+                        loss = loss + self.tutor_weight * wrong
+                        terms = parts
                     if self.auxiliary_weight > 0.0:
-                        terms["auxiliary_loss"] = functional.mse_loss(foretold, data.opponent_rewards)
-                        loss = loss + self.auxiliary_weight * terms["auxiliary_loss"]
-                for name, value in terms.items():
-                    told.setdefault(name, []).append(value.item())
+                        losses["auxiliary_loss"] = functional.mse_loss(foretold, data.opponent_rewards)
+                        loss = loss + self.auxiliary_weight * losses["auxiliary_loss"]
+                for name, value in ({name: value.item() for name, value in losses.items()} | terms).items():
+                    told.setdefault(name, []).append(value)
                 self.policy.optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
@@ -81,14 +86,3 @@ class DuelPPO(PPO):
             explained_variance(buffer.values.flatten(), buffer.returns.flatten())
         )
         self.update_metrics["action_spread"] = torch.exp(self.policy.actor.log_spread).mean().item()
-
-    @torch.no_grad()
-    def _guided(self) -> Tensor:
-        """What the guide would do in all states of the rollout (steps x n, 2), in the order of `states`."""
-        assert self.guide is not None
-        return torch.cat(
-            [
-                torch.clamp(self.guide(states["map"], states["vector"]), -1.0, 1.0)
-                for states in self.rollout_buffer.states(self.batch_size)
-            ]
-        )

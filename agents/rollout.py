@@ -11,12 +11,7 @@ from torch import Tensor
 
 
 class DuelSamples(NamedTuple):
-    """A batch of a rollout: the fields of stable-baselines3's, and two more.
-
-    Attributes:
-        opponent_rewards: (n,)
-        guided: (n, 2) what the guide would have done, if there is one.
-    """
+    """A batch of a rollout: the fields of stable-baselines3's, and the opponent's rewards (n,)."""
 
     observations: dict[str, Tensor]
     actions: Tensor
@@ -25,7 +20,6 @@ class DuelSamples(NamedTuple):
     advantages: Tensor
     returns: Tensor
     opponent_rewards: Tensor
-    guided: Tensor | None
 
 
 class DuelRollout(DictRolloutBuffer):
@@ -33,17 +27,14 @@ class DuelRollout(DictRolloutBuffer):
 
     Attributes:
         rng: draws the order of the batches; as in stable-baselines3, numpy's global one if not set.
-        guided: what the guide would have done (steps x n, 2) in the states as `states` has them, if there is one.
     """
 
     rng: "np.random.Generator | np.random.RandomState" = np.random.mtrand._rand
     opponent_rewards: NDArray[np.float32]
-    guided: Tensor | None
 
     def reset(self) -> None:
         """Empty the rollout."""
         self.opponent_rewards = np.zeros((self.buffer_size, self.n_envs), dtype=np.float32)
-        self.guided = None
         super().reset()
 
     def note(self, opponent_rewards: NDArray[Any]) -> None:
@@ -81,5 +72,4 @@ class DuelRollout(DictRolloutBuffer):
         return DuelSamples(
             *samples,
             opponent_rewards=self.to_torch(self.opponent_rewards[batch_inds].flatten()),
-            guided=None if self.guided is None else self.guided[batch_inds],
         )

@@ -1,6 +1,5 @@
 """The duel: the tracker and a target that learns to escape play the same worlds at the same time, and both learn."""
 
-import copy
 from itertools import cycle
 from typing import Any
 
@@ -15,6 +14,7 @@ from rspt.privileged import PRIVILEGED_WIDTH, privileged_vectors
 from rspt.target_state import target_state_space, target_states
 from rspt.training.clone import new_target
 from rspt.training.duel_settings import DuelSettings, PpoSettings
+from rspt.training.lesson import Lesson
 from rspt.training.opponents import Pool, opponents_of
 from rspt.training.stage import Actors, Round
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings, Truth
@@ -29,7 +29,7 @@ class DuelStage:
         settings: of the duel.
         worlds: settings of the worlds; their rewards are the duel's.
         tracker: the actor to begin with.
-        guided: whether it knows something: it also stays as its own guide then.
+        skilled: whether it knows something.
         target: the actor to begin with, a new one if None.
         seed: of everything that is drawn.
         device: where both learn.
@@ -41,7 +41,7 @@ class DuelStage:
         worlds: TrainingWorldsSettings,
         *,
         tracker: Actor,
-        guided: bool,
+        skilled: bool,
         target: Actor | None,
         seed: int,
         device: str = "cpu",
@@ -60,7 +60,7 @@ class DuelStage:
         )
         steps = settings.rollout_steps
         self.tracker = _seat(
-            space, worlds.worlds, steps, settings.tracker, tracker, fitted=guided, seed=seed, device=device
+            space, worlds.worlds, steps, settings.tracker, tracker, fitted=skilled, seed=seed, device=device
         )
         self.target: Seat | None = None
         if len(self._learner) or len(self._pooled):
@@ -69,8 +69,10 @@ class DuelStage:
                 fitted=target is not None, seed=seed + 1, device=device,
             )  # fmt: skip
             self.target.ppo.auxiliary_weight = settings.auxiliary_weight
-        if guided:
-            self.tracker.ppo.guide = copy.deepcopy(tracker).to(device).eval()
+        self._lesson: Lesson | None = None
+        if settings.lesson is not None:
+            self._lesson = Lesson(settings.lesson, tracker.sizes, self.worlds, seed=seed + 3)
+            self.tracker.ppo.tutor, self.tracker.ppo.tutor_weight = self._lesson.losses, settings.lesson_weight
         self._pool = Pool(len(self._pooled), settings.pool_size, seed=seed)
         if self.target is not None:
             self._pool.keep(self.target.ppo.policy.actor)
@@ -81,6 +83,8 @@ class DuelStage:
         self._truth = self.worlds.truth()
         for seat in self._seats():
             seat.begin_episodes()
+        if self._lesson is not None:
+            self._lesson.begin()
         if len(self._pooled):
             self._pool.deal()
 
@@ -93,12 +97,11 @@ class DuelStage:
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs."""
-        guide = self.tracker.ppo.guide
         return {
             "driven": self.driven,
             "tracker": self.tracker.state(),
             "target": None if self.target is None else self.target.state(),
-            "guide": None if guide is None else dict(guide.state_dict()),
+            "lesson": None if self._lesson is None else self._lesson.state(),
             "pool": self._pool.state(),
         }
 
@@ -106,15 +109,17 @@ class DuelStage:
         """Go on with what `state` gave; `begin` is to follow."""
         self.driven = int(state["driven"])
         self.tracker.restore(state["tracker"])
-        if self.tracker.ppo.guide is not None:
-            self.tracker.ppo.guide.load_state_dict(state["guide"])
+        if self._lesson is not None:
+            self._lesson.restore(state["lesson"])
         if self.target is not None:
             self.target.restore(state["target"])
             self._pool.restore(state["pool"])
 
     def close(self) -> None:
-        """Free the worlds."""
+        """Free the worlds and threads."""
         self.worlds.close()
+        if self._lesson is not None:
+            self._lesson.close()
 
     def _seats(self) -> list[Seat]:
         return [seat for seat in (self.tracker, self.target) if seat is not None]
@@ -128,7 +133,6 @@ class DuelStage:
             seat.begin_rollout()
             seat.ppo._current_progress_remaining = share_left
             seat.ppo.actor_frozen = warming
-        self.tracker.ppo.guide_weight = settings.guide_weight * max(0.0, 1.0 - self.driven / settings.guide_steps)
         before = self.driven // settings.snapshot_steps
         totals = [self._step() for _ in range(settings.rollout_steps)]
         metrics = dict(zip(("reward_tracker", "reward_target"), np.mean(totals, axis=0).tolist(), strict=True))
@@ -143,6 +147,8 @@ class DuelStage:
     def _step(self) -> tuple[float, float]:
         """One step of all worlds; the mean rewards of trackers and of learning targets."""
         seen = self._tracker_state()
+        if self._lesson is not None and self.driven // self.worlds.num_worlds % self.settings.lesson_every == 0:
+            self._lesson.show()
         chosen = self.tracker.choose(seen)
         played = chosen.played
         target_actions = np.zeros((self.worlds.num_worlds, 2))
@@ -166,6 +172,8 @@ class DuelStage:
         if self.target is not None and len(self._learner):
             which = self._learner
             self.target.remember(target_seen, target_chosen, target_reward[which], plain[which], stepped.done[which])
+        if self._lesson is not None and stepped.done.any():
+            self._lesson.begin(stepped.done)
         if len(self._pooled) and stepped.done[self._pooled].any():
             self._pool.deal(stepped.done[self._pooled])
         of_target = float(stepped.target_reward[self._learner].mean()) if len(self._learner) else 0.0

@@ -5,6 +5,7 @@ from typing_extensions import Self
 
 from envs.rewards import RewardSettings, TargetWeights, TrackerWeights
 from envs.settings import Settings
+from rspt.training.lesson import LessonSettings
 
 
 class PpoSettings(Settings):
@@ -54,10 +55,12 @@ class DuelSettings(Settings):
     """Steps between two snapshots."""
     critic_steps: int = Field(60_000, ge=0, le=1_000_000_000)
     """Steps at the beginning in which only the critics learn."""
-    guide_weight: float = Field(0.5, ge=0.0, le=100.0)
-    """Of staying near the actor of the teacher stage, at the beginning."""
-    guide_steps: int = Field(1_500_000, ge=1, le=10_000_000_000)
-    """Steps over which that weight falls to nothing."""
+    lesson: LessonSettings | None = LessonSettings(buffer=30_000, batch_size=256)
+    """What the privileged planner goes on teaching the tracker while it learns from rewards; null for nothing."""
+    lesson_weight: float = Field(0.1, ge=0.0, le=100.0)
+    """Of the lesson's losses."""
+    lesson_every: int = Field(4, ge=1, le=1000)
+    """Steps from which the planner looks at one."""
     auxiliary_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the target's foretelling of the tracker's reward (AD-VAT)."""
     tracker: PpoSettings = PpoSettings()

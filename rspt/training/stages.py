@@ -33,12 +33,12 @@ def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, de
         assert settings.clone is not None
         return CloneStage(settings.clone, worlds, actors["tracker"], seed=seed + _SEED_STEP)
     assert settings.duel is not None
-    knows = settings.teacher is not None or settings.start_from is not None
+    skilled = settings.teacher is not None or settings.start_from is not None
     return DuelStage(
         settings.duel,
         worlds,
         tracker=actors["tracker"],
-        guided=knows,
+        skilled=skilled,
         target=actors.get("target"),
         seed=seed + 2 * _SEED_STEP,
         device=device,

@@ -1,5 +1,6 @@
 """The training program of the tracker: stages, checkpoints, validation, what it says and what it writes."""
 
+import contextlib
 import math
 import sys
 import time
@@ -18,8 +19,9 @@ from rspt.actors import load_actor
 from rspt.predictor import training as predictor_training
 from rspt.signals import StopRequest
 from rspt.training.checkpoints import AgentWeights, Checkpoint, Checkpoints, Role, save_agent_weights
+from rspt.training.curves import draw_curves
 from rspt.training.failure import NotFiniteError, dump, not_finite
-from rspt.training.run_folder import RunFolder
+from rspt.training.run_folder import METRICS, RunFolder
 from rspt.training.settings import TrackerSettings
 from rspt.training.stage import Actors, Round, Stage
 from rspt.training.stages import make_stage, new_tracker, stages_of
@@ -29,6 +31,8 @@ WEIGHTS = "tracker.safetensors"
 """The best tracker of a run, in its folder."""
 TARGET_WEIGHTS = "target.safetensors"
 """The learning target as it was at the end, likewise."""
+CURVES = "curves.png"
+"""The learning curves, likewise."""
 PREDICTOR = "predictor"
 """Folder of the predictor's training in that of the run."""
 _EPISODES_TOLD = 200
@@ -57,7 +61,12 @@ def train(
     try:
         with RunFolder.begin(out, settings, resume=resume) as run, announced_compilation():
             trained = _with_predictor(settings, out, stop, console)
-            return trained is not None and _Training(trained, run, console, device).run(stop)
+            if trained is None:
+                return False
+            finished = _Training(trained, run, console, device).run(stop)
+            with contextlib.suppress(OSError):  # the picture can be drawn again
+                draw_curves(out / METRICS, out / CURVES)
+            return finished
     finally:
         torch.set_num_threads(threads)
 

@@ -52,7 +52,7 @@ def weights(actor):
 
 
 def test_both_players_learn_in_the_same_worlds():
-    stage = DuelStage(DUEL, WORLDS, tracker=tracker(), guided=False, target=None, seed=0)
+    stage = DuelStage(DUEL, WORLDS, tracker=tracker(), skilled=False, target=None, seed=0)
     try:
         stage.begin()
         assert stage.target is not None
@@ -72,10 +72,10 @@ def test_both_players_learn_in_the_same_worlds():
         stage.close()
 
 
-def test_the_tracker_begins_as_its_guide():
+def test_the_tracker_begins_as_it_is_and_the_planner_goes_on_teaching_it():
     guide = tracker()
     scripted = DUEL.model_copy(update={"scripted_share": 1.0, "pool_share": 0.0, "critic_steps": 64})
-    stage = DuelStage(scripted, WORLDS, tracker=guide, guided=True, target=None, seed=0)
+    stage = DuelStage(scripted, WORLDS, tracker=guide, skilled=True, target=None, seed=0)
     try:
         stage.begin()
         assert stage.target is None
@@ -83,7 +83,7 @@ def test_the_tracker_begins_as_its_guide():
         for name, value in guide.state_dict().items():
             if name != "log_spread":
                 assert torch.equal(value, stage.tracker.ppo.policy.actor.state_dict()[name]), name
-        assert stage.round().metrics["tracker/guide_loss"] >= 0.0
+        assert stage.round().metrics["tracker/imitation_loss"] >= 0.0
     finally:
         stage.close()
 

@@ -47,14 +47,15 @@ def steps_of(out: Path) -> list[int]:
 
 def test_a_training_leaves_what_it_promises(trained):
     names = {path.name for path in trained.iterdir()}
-    assert {"config.yaml", "run.json", "metrics.csv", "tensorboard", "checkpoints", WEIGHTS, TARGET_WEIGHTS} <= names
+    assert {"config.yaml", "run.json", "metrics.csv", "tensorboard", "checkpoints", "curves.png"} <= names
+    assert {WEIGHTS, TARGET_WEIGHTS} <= names
     assert steps_of(trained) == EXACT
     told = rows(trained)
     assert float(told[-1]["validation/total_reward"]) != 0.0
     for name in ("teacher/imitation_loss", "clone/loss"):
         losses = [float(row[name]) for row in told if row[name]]
         assert min(losses) < losses[0]
-    assert {"tracker/guide_loss", "tracker/value_loss", "target/auxiliary_loss", "reward_target"} <= set(told[0])
+    assert {"tracker/regret", "tracker/value_loss", "target/auxiliary_loss", "reward_target"} <= set(told[0])
     action = rspt.load_agent(trained / WEIGHTS).act(
         {"map": np.zeros((5, 32, 32), np.float32), "vector": np.zeros(51, np.float32)}
     )

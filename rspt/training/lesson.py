@@ -1,0 +1,119 @@
+"""What the privileged planner teaches an actor: its action, and what others would cost, wherever the actor has been."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from agents.demonstrations import Demonstrations, Shown
+from agents.networks import Actor, Sizes
+from agents.regrets import Regrets, regret_of
+from agents.rollouts import SPEEDS, TURNS
+from envs.settings import Settings
+from envs.threads import Threads
+from rspt.build import make_oracle
+from rspt.perception.state import VECTOR_ENTRIES, mirror_of
+from rspt.training.worlds import TrainingWorlds
+
+_MIRROR = torch.tensor([1.0, -1.0])
+
+
+class LessonSettings(Settings):
+    """How an actor learns what the teacher shows."""
+
+    buffer: int = Field(150_000, ge=1, le=150_000)
+    """Demonstrations that are kept."""
+    batch_size: int = Field(512, ge=1, le=65_536)
+    """Demonstrations of one update."""
+    imitation_weight: float = Field(1.0, ge=0.0, le=100.0)
+    """Of the difference from the teacher's action."""
+    huber: float = Field(0.1, gt=0.0, le=10.0)
+    """Differences of actions beyond this count along a line, not a parabola: where the teacher would go left or right
+    of something, the mean of both is wrong."""
+    regret_weight: float = Field(1.0, ge=0.0, le=100.0)
+    """Of the cost that the teacher sees in what the actor does, beyond that of the best: where the state does not tell
+    what is best, an actor learns by it to do what is good in all cases that may be."""
+    regret_blur: float = Field(0.05, ge=0.0, le=1.0)
+    """Standard deviation of noise on the actions of which that cost is taken, so that an actor keeps off its cliffs."""
+
+
+class Lesson:
+    """Asks the teacher, remembers what it said, and says how far an actor is off.
+
+    Args:
+        settings: of the lesson.
+        sizes: of the actor.
+        worlds: that the teacher looks at.
+        seed: of what is drawn.
+    """
+
+    def __init__(self, settings: LessonSettings, sizes: Sizes, worlds: TrainingWorlds, *, seed: int) -> None:
+        self.settings, self._worlds = settings, worlds
+        self._threads = Threads()
+        self._teacher = make_oracle(share=self._threads.share)
+        self._order, self._sign = (torch.from_numpy(array) for array in mirror_of(VECTOR_ENTRIES))
+        map_shape = (sizes.channels, sizes.cells, sizes.cells)
+        self._shown = Demonstrations(settings.buffer, map_shape, sizes.numbers, (SPEEDS, TURNS))
+        self._random = torch.Generator().manual_seed(seed)
+
+    @property
+    def vectors(self) -> Tensor:
+        """(n, D) of all demonstrations."""
+        return self._shown.vectors
+
+    def begin(self, which: NDArray[np.bool_] | None = None) -> None:
+        """New episodes begin in the worlds (W,) that are marked, or in all."""
+        self._teacher.reset(np.ones(self._worlds.num_worlds, dtype=np.bool_) if which is None else which)
+
+    def show(self) -> NDArray[np.float64]:
+        """What the teacher would do now (W, 2); it is remembered."""
+        state = self._worlds.state
+        actions, regrets = self._teacher.judge(self._worlds.privileged_view())
+        self._shown.add(state["map"], state["vector"], actions, regrets)
+        return actions
+
+    def losses(self, actor: Actor) -> tuple[Tensor, dict[str, float]]:
+        """What an actor is to make small, on demonstrations that are drawn, and its parts by name."""
+        settings = self.settings
+        shown = self._half_mirrored(self._shown.drawn(settings.batch_size, self._random))
+        assert shown.regrets is not None
+        actions = actor(shown.maps, shown.vectors)
+        imitation = functional.smooth_l1_loss(actions, shown.actions, beta=settings.huber)
+        blur = settings.regret_blur * torch.randn(actions.shape, generator=self._random)
+        regret = regret_of(actions + blur, shown.regrets).mean()
+        told = {"imitation_loss": imitation.item(), "regret": regret.item()}
+        return settings.imitation_weight * imitation + settings.regret_weight * regret, told
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs."""
+        return {"demonstrations": self._shown.state(), "random": self._random.get_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with what `state` gave; `begin` is to follow."""
+        self._shown.restore(state["demonstrations"])
+        self._random.set_state(state["random"])
+
+    def close(self) -> None:
+        """Free the threads."""
+        self._threads.close()
+
+    def _half_mirrored(self, shown: Shown) -> Shown:
+        """Some of the demonstrations as a mirror shows them: left and right are alike."""
+        half = len(shown.maps) // 2
+        assert shown.regrets is not None
+        table, low, high, units = shown.regrets
+        return Shown(
+            torch.cat([shown.maps[:half].flip(3), shown.maps[half:]]),
+            torch.cat([shown.vectors[:half, self._order] * self._sign, shown.vectors[half:]]),
+            torch.cat([shown.actions[:half] * _MIRROR, shown.actions[half:]]),
+            Regrets(
+                torch.cat([table[:half].flip(2), table[half:]]),
+                torch.cat([torch.stack([low[:half, 0], -high[:half, 1]], dim=1), low[half:]]),
+                torch.cat([torch.stack([high[:half, 0], -low[:half, 1]], dim=1), high[half:]]),
+                units,
+            ),
+        )
