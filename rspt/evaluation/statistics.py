@@ -1,0 +1,71 @@
+"""Intervals of shares, means and paired differences."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_Z95 = 1.959963984540054
+_RESAMPLES = 10_000
+
+
+class Interval(NamedTuple):
+    """An estimate and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def wilson(successes: int, n: int) -> Interval:
+    """A share and its Wilson score interval.
+
+    Raises:
+        ValueError: unless 0 <= successes <= n and n > 0.
+    """
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"{successes} successes of {n} are no share")
+    share, z2 = successes / n, _Z95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z95 / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return Interval(share, max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+
+
+def bootstrap_mean(values: ArrayLike, *, groups: Sequence[object] | None = None, seed: int = 0) -> Interval:
+    """A mean and its percentile bootstrap interval.
+
+    Args:
+        values: (n,) one for each episode.
+        groups: (n,) what is resampled as a whole, such as the building; each value by itself if None.
+        seed: of the resampling.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    sums, counts = _by_group(array, groups)
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(len(sums), size=(_RESAMPLES, len(sums)))
+    means = sums[rows].sum(axis=1) / counts[rows].sum(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Interval(float(array.mean()), float(low), float(high))
+
+
+def paired_difference(
+    ours: ArrayLike, theirs: ArrayLike, *, groups: Sequence[object] | None = None, seed: int = 0
+) -> Interval:
+    """The mean of ours minus theirs on the same episodes (n,), with its bootstrap interval; groups as above."""
+    return bootstrap_mean(
+        np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64), groups=groups, seed=seed
+    )
+
+
+def _by_group(
+    values: NDArray[np.float64], groups: Sequence[object] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum and number of the values of each group."""
+    if groups is None:
+        return values, np.ones(len(values))
+    _, numbers = np.unique([str(group) for group in groups], return_inverse=True)
+    return np.bincount(numbers, weights=values).astype(np.float64), np.bincount(numbers).astype(np.float64)

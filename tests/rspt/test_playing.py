@@ -1,0 +1,60 @@
+"""Episodes of an evaluation: counted rightly, whoever plays beside."""
+
+import numpy as np
+import pytest
+
+from rspt.agent import load_agent
+from rspt.evaluation.playing import Cell, play
+from rspt.perceiver import PerceptionSettings
+from rspt.target import LearnedTarget
+from rspt.training.clone import new_target
+
+SHORT = Cell("blocks", perception=PerceptionSettings(predictor="kalman"), episode_steps=60)
+
+
+def test_an_episode_is_the_same_alone_and_among_others():
+    alone = play(load_agent("pretrained"), SHORT, [7])
+    among = play(load_agent("pretrained"), SHORT, [5, 6, 7, 8])
+    assert alone[0] == among[2]
+    assert len({episode.layout_hash for episode in among}) == 4
+    assert all(episode.length == 60 and episode.end_reason == "time" for episode in among if episode.success)
+
+
+def test_who_does_not_follow_loses_and_is_counted_until_then():
+    class Stone:
+        privileged = False
+
+        def reset(self, which):
+            pass
+
+        def act(self, observation, view=None):
+            return np.zeros((len(observation["map"]), 2))
+
+    cell = SHORT._replace(episode_steps=500, lost_after_steps=30)
+    episodes = play(Stone(), cell, range(6))
+    lost = [episode for episode in episodes if not episode.success]
+    assert lost
+    for episode in lost:
+        assert episode.end_reason == "lost"
+        assert 30 < episode.length < 500
+        assert not episode.success_strict
+        assert episode.distance_travelled_m < 0.01
+        assert episode.visible_share <= 1.0 - 30 / episode.length
+    rewards = [episode.episode_return for episode in episodes]
+    assert min(rewards) < 0.5 * max(episode.length for episode in episodes)
+
+
+def test_the_oracle_keeps_its_distance_and_a_learned_target_plays():
+    near, far = play(load_agent("oracle"), SHORT, [1, 2]), play(load_agent("random"), SHORT, [1, 2])
+    assert np.mean([e.mean_distance_error_m for e in near]) < np.mean([e.mean_distance_error_m for e in far])
+    ways = [play(load_agent("oracle"), SHORT._replace(target=target), [1])[0] for target in (learned(), "goal")]
+    assert ways[0].episode_return != ways[1].episode_return
+
+
+def learned() -> LearnedTarget:
+    return LearnedTarget("untaught", new_target(0))
+
+
+def test_unknown_settings_are_refused():
+    with pytest.raises(ValueError, match="noise"):
+        play(load_agent("pid"), SHORT._replace(noise="loud"), [1])

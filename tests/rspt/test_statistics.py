@@ -1,0 +1,50 @@
+"""Intervals against values from the literature and against simulation."""
+
+import numpy as np
+import pytest
+
+from rspt.evaluation.statistics import bootstrap_mean, paired_difference, wilson
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    # the score interval of Wilson (1927), as in Brown, Cai and DasGupta (2001)
+    [(0, 10, 0.0, 0.277533), (10, 10, 0.722467, 1.0), (95, 100, 0.888250, 0.978457), (1, 4, 0.045587, 0.699358)],
+)
+def test_wilson_intervals(successes, n, low, high):
+    interval = wilson(successes, n)
+    assert interval.value == successes / n
+    assert interval.low == pytest.approx(low, abs=1e-5)
+    assert interval.high == pytest.approx(high, abs=1e-5)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(1, 0), (-1, 5), (6, 5)])
+def test_what_is_no_share_is_refused(successes, n):
+    with pytest.raises(ValueError, match="no share"):
+        wilson(successes, n)
+
+
+def test_a_bootstrap_covers_the_mean_about_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    covered = 0
+    for _ in range(200):
+        interval = bootstrap_mean(rng.normal(3.0, 2.0, 50))
+        covered += interval.low <= 3.0 <= interval.high
+    assert 0.89 <= covered / 200 <= 0.99
+
+
+def test_groups_that_are_alike_inside_widen_the_interval():
+    rng = np.random.default_rng(2)
+    buildings = np.repeat(np.arange(10), 20)
+    values = rng.normal(0.0, 1.0, 10)[buildings] + rng.normal(0.0, 0.1, 200)
+    alone, grouped = bootstrap_mean(values), bootstrap_mean(values, groups=buildings.tolist())
+    assert alone.value == grouped.value
+    assert grouped.high - grouped.low > 3.0 * (alone.high - alone.low)
+
+
+def test_pairs_see_a_small_difference_that_the_noise_would_hide():
+    rng = np.random.default_rng(3)
+    theirs = rng.normal(0.0, 5.0, 100)
+    interval = paired_difference(theirs + 0.5 + rng.normal(0.0, 0.1, 100), theirs)
+    assert interval.low > 0.4
+    assert interval.high < 0.6
