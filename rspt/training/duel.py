@@ -231,7 +231,7 @@ def _seat(
         device=device,
         policy_kwargs={**sizes, "critic_shapes": settings.critic_shapes},
         n_epochs=settings.epochs,
-        batch_size=min(settings.batch_size, worlds * steps),
+        batch_size=_divisor(worlds * steps, settings.batch_size),
         learning_rate=lambda left: settings.learning_rate * (0.1 + 0.9 * left),
         gamma=settings.discount,
         gae_lambda=settings.gae_lambda,
@@ -240,3 +240,8 @@ def _seat(
         vf_coef=settings.value_weight,
         target_kl=settings.target_kl,
     )
+
+
+def _divisor(number: int, most: int) -> int:
+    """The greatest divisor of a number that is not above `most`: all batches of a rollout are of one size."""
+    return next(divisor for divisor in range(min(most, number), 0, -1) if number % divisor == 0)

@@ -14,7 +14,7 @@ class PpoSettings(Settings):
     epochs: int = Field(3, ge=1, le=100)
     """Passes over each rollout."""
     batch_size: int = Field(1024, ge=1, le=1_000_000)
-    """Samples of one update."""
+    """Samples of one update, or less: the greatest divisor of what a rollout holds."""
     learning_rate: float = Field(2e-4, gt=0.0, le=1.0)
     """Step size of Adam at the beginning; it falls along a line to a tenth."""
     discount: float = Field(0.98, ge=0.0, lt=1.0)
