@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from typing_extensions import Self
 
+from envs.layouts import SIZE_LIMITS_M
 from envs.layouts.layout import Layout
 from envs.rewards import RewardSettings
 from envs.robots import RobotSettings
@@ -60,8 +61,9 @@ class WorldSettings(Settings):
 
     layout: tuple[LayoutSource, ...] = ("blocks",)
     """Families, map files or Layout objects; each episode draws one."""
-    layout_size_m: float | None = Field(None, ge=8.0, le=200.0)
-    """Side length of generated layouts in metres; drawn from the family's range if not given."""
+    layout_size_m: float | tuple[float, float] | None = None
+    """Side length of generated layouts in metres, or the range that each episode draws it from; the family's range if
+    not given."""
     layout_cell_m: float | None = Field(None, gt=0.0, le=10.0)
     """Metres per cell of map files without a scale of their own (MovingAI)."""
     target_policy: tuple[Policy | None, ...] = Field((policy_of("goal"),), min_length=1)
@@ -108,6 +110,15 @@ class WorldSettings(Settings):
         if not items or not all(isinstance(item, (str, Path, Layout)) for item in items):
             raise ValueError("must be a family, a map file, a Layout, or a list of them")
         return items
+
+    @field_validator("layout_size_m")
+    @classmethod
+    def _size(cls, value: float | tuple[float, float] | None) -> float | tuple[float, float] | None:
+        if value is not None:
+            (least, most), (low, high) = SIZE_LIMITS_M, value if isinstance(value, tuple) else (value, value)
+            if not least <= low <= high <= most:
+                raise ValueError(f"must be a side, or a range low <= high, within {least:g} to {most:g} m")
+        return value
 
     @field_validator("target_policy", mode="before")
     @classmethod

@@ -36,14 +36,20 @@ class PlaceSource:
 
     Args:
         layouts: family names, map files or layouts.
-        size_m: side length of generated layouts, drawn from the family's range if None.
+        size_m: side length of generated layouts, or the range to draw it from; the family's range if None.
         cell_m: metres per cell of files without a scale.
 
     Raises:
         LayoutError: for an unknown name, or a file that cannot be played.
     """
 
-    def __init__(self, layouts: Sequence[str | Path | Layout], *, size_m: float | None, cell_m: float | None) -> None:
+    def __init__(
+        self,
+        layouts: Sequence[str | Path | Layout],
+        *,
+        size_m: float | tuple[float, float] | None,
+        cell_m: float | None,
+    ) -> None:
         self._size_m = size_m
         self._entries: list[str | Place] = []
         for item in layouts:
@@ -64,7 +70,8 @@ class PlaceSource:
         if isinstance(entry, Place):
             return entry
         for _ in range(_GENERATED_TRIES):
-            layout = make_layout(entry, rng, size_m=self._size_m)
+            size_m = float(rng.uniform(*self._size_m)) if isinstance(self._size_m, tuple) else self._size_m
+            layout = make_layout(entry, rng, size_m=size_m)
             try:
                 return Place(layout, free_space(layout))
             except LayoutError as error:

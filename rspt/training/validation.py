@@ -49,6 +49,7 @@ def validate(agent: Agent, settings: ValidationSettings, worlds: TrainingWorldsS
     played = TrainingWorldsSettings(
         worlds=settings.episodes,
         layouts=worlds.layouts,
+        layout_size_m=None,
         noise=worlds.noise,
         target_policies=settings.target_policies,
         speed_ratio=settings.speed_ratio,

@@ -25,6 +25,9 @@ class TrainingWorldsSettings(Settings):
     """Worlds that step together."""
     layouts: tuple[str, ...] = Field(("blocks", "pillars", "mixed"), min_length=1)
     """Families of layouts; each episode draws one."""
+    layout_size_m: tuple[float, float] | None = (8.0, 30.0)
+    """Range of their side length; that of the family if null. In small ones there are walls behind the tracker, where it
+    does not look when it backs off."""
     noise: tuple[str, ...] = Field(("none", "realistic"), min_length=1)
     """Presets of noise; the worlds are shared out among them."""
     target_policies: tuple[str, ...] = Field(("goal", "evade", "goal", "wander"), min_length=1)
@@ -124,6 +127,7 @@ class TrainingWorlds:
                 batch = WorldBatch(
                     world_settings(
                         layout=settings.layouts,
+                        layout_size_m=settings.layout_size_m,
                         noise=noise,
                         target_policy=policies[part],
                         target_speed_ratio=settings.speed_ratio,
