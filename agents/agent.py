@@ -83,6 +83,7 @@ class Percept(NamedTuple):
         occupied: (B, G, G) in [0, 1]; row is the way ahead, farthest first, column is from left to right.
         cell_m: edge of a cell in metres.
         behind_m: so far behind the robot the map ends, in metres.
+        room_behind_m: (B,) so far the robot can back off over ground that it has seen to be free.
         target: (B, 2) where the target is, or should be while it is unseen; NaN before it was seen.
         seen: (B,) whether it is seen in this frame.
         age_s: (B,) seconds since it was seen.
@@ -95,6 +96,7 @@ class Percept(NamedTuple):
     occupied: NDArray[np.float32]
     cell_m: float
     behind_m: float
+    room_behind_m: NDArray[np.float64]
     target: NDArray[np.float64]
     seen: NDArray[np.bool_]
     age_s: NDArray[np.float64]

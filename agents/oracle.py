@@ -77,8 +77,20 @@ class Oracle:
         """
         return self.judge(view, regret_max=0.0)[0]
 
-    def judge(self, view: View | None, *, regret_max: float = REGRET_MAX) -> tuple[NDArray[np.float64], Regrets]:
+    def judge(
+        self,
+        view: View | None,
+        *,
+        regret_max: float = REGRET_MAX,
+        room_behind_m: NDArray[np.float64] | None = None,
+    ) -> tuple[NDArray[np.float64], Regrets]:
         """Actions (B, 2) from the truth alone, and how much worse others are, up to `regret_max`.
+
+        Args:
+            view: the truth.
+            regret_max: likewise.
+            room_behind_m: (B,) how far back the robots can have seen that nothing stands there: a planner that teaches
+                does not back off farther, for those who learn from it do not know what it knows.
 
         Raises:
             ValueError: without a view, or if the number of worlds is not that of the last `reset`.
@@ -97,6 +109,8 @@ class Oracle:
         def solve(worlds: NDArray[np.int64]) -> None:
             for world in worlds.tolist():
                 scene, body, after = problems[world]
+                if room_behind_m is not None:
+                    scene = scene._replace(room_behind_m=float(room_behind_m[world]))
                 judged = judged_commands(scene, body, after[:3], after[3:], self._distance_m, regret_max)
                 commands[world], edges[world], tables[world] = judged[:2], np.reshape(judged[2:6], (2, 2)), judged[6]
 

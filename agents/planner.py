@@ -89,7 +89,9 @@ class Planner:
             found = np.ascontiguousarray(self._search(space, here, target))
             ahead = way_ahead(found, space.clearance, space.origin, cell_m, 0.0, 0.0, KEEP_M, LOOK_AHEAD_M)
             route = ahead if len(ahead) else route
-        scene = Scene(space.clearance, space.opaque, space.origin, cell_m, path[None], route, is_direct)
+        room_behind_m = float(percept.room_behind_m[world])
+        grid = (space.clearance, space.opaque, space.origin, cell_m)
+        scene = Scene(*grid, path[None], route, is_direct, room_behind_m)
         body = body_of(percept.limits[world])
         command: tuple[float, float] = best_command(scene, body, np.zeros(3), percept.velocity[world], self._distance_m)
         return command

@@ -33,6 +33,8 @@ _TIGHT_M = 0.06
 """Room in metres beside the body that counts as contact, for the interpolation of the grid is not exact."""
 _COMFORT_M, _DISCOMFORT = 0.35, 3.0
 """Room in metres beside the body below which each metre less costs so much: who imitates the planner is less exact."""
+_BLIND_M, _BLIND_COST, _BLIND_SLOPE = 0.02, 2.0, 20.0
+"""Backing off so many metres farther than anybody has looked costs so much, and each metre so much more."""
 _BODIES_M = 0.5
 """Distance of the centres, in metres, at which two bodies touch."""
 
@@ -72,6 +74,7 @@ class Scene(NamedTuple):
         movers: (M, STEPS + 1, 2) predicted positions of the target (first) and of the distractors.
         route: (K, 2) points to drive to one after the other; not used if the way is direct.
         is_direct: whether the target is in sight and the way to it is straight.
+        room_behind_m: so far straight back nothing stands in the way; farther nobody has looked.
     """
 
     clearance: NDArray[np.float32]
@@ -81,6 +84,7 @@ class Scene(NamedTuple):
     movers: NDArray[np.float64]
     route: NDArray[np.float64]
     is_direct: bool
+    room_behind_m: float = np.inf
 
 
 class Judged(NamedTuple):
@@ -294,6 +298,9 @@ def _rollout_cost(
         way_m += behind_m
         total += weight * _state_cost(scene, body, x, y, yaw, step + 1, distance_m, way_m, is_open)
         total += weight * _contact_cost(scene, body, x, y, step + 1)
+        back_m = np.cos(pose[2]) * (pose[0] - x) + np.sin(pose[2]) * (pose[1] - y)
+        if back_m > max(scene.room_behind_m, 0.0) + _BLIND_M:
+            total += weight * (_BLIND_COST + _BLIND_SLOPE * (back_m - max(scene.room_behind_m, 0.0)))
         if total >= give_up_at:
             return total
         weight *= _DISCOUNT

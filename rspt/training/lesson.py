@@ -16,6 +16,7 @@ from agents.rollouts import SPEEDS, TURNS
 from envs.settings import Settings
 from envs.threads import Threads
 from rspt.build import make_oracle
+from rspt.percept import room_behind
 from rspt.perception.state import VECTOR_ENTRIES, mirror_of
 from rspt.training.worlds import TrainingWorlds
 
@@ -39,6 +40,9 @@ class LessonSettings(Settings):
     what is best, an actor learns by it to do what is good in all cases that may be."""
     regret_blur: float = Field(0.05, ge=0.0, le=1.0)
     """Standard deviation of noise on the actions of which that cost is taken, so that an actor keeps off its cliffs."""
+
+    backs_into_seen: bool = True
+    """Whether the teacher backs off only over ground that the tracker has seen to be free."""
 
 
 class Lesson:
@@ -72,7 +76,8 @@ class Lesson:
     def show(self) -> NDArray[np.float64]:
         """What the teacher would do now (W, 2); it is remembered."""
         state = self._worlds.state
-        actions, regrets = self._teacher.judge(self._worlds.privileged_view())
+        seen = room_behind(state["map"]) if self.settings.backs_into_seen else None
+        actions, regrets = self._teacher.judge(self._worlds.privileged_view(), room_behind_m=seen)
         self._shown.add(state["map"], state["vector"], actions, regrets)
         return actions
 

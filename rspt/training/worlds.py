@@ -26,8 +26,7 @@ class TrainingWorldsSettings(Settings):
     layouts: tuple[str, ...] = Field(("blocks", "pillars", "mixed"), min_length=1)
     """Families of layouts; each episode draws one."""
     layout_size_m: tuple[float, float] | None = (8.0, 30.0)
-    """Range of their side length; that of the family if null. In small ones there are walls behind the tracker, where it
-    does not look when it backs off."""
+    """Range of their side length; that of the family if null. In small ones walls stand where the tracker backs off."""
     noise: tuple[str, ...] = Field(("none", "realistic"), min_length=1)
     """Presets of noise; the worlds are shared out among them."""
     target_policies: tuple[str, ...] = Field(("goal", "evade", "goal", "wander"), min_length=1)

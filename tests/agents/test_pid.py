@@ -17,6 +17,7 @@ def percept(target, *, seen=None, age_s=0.0, velocity=(0.0, 0.0), limits=(2.0, 2
         occupied=np.zeros((worlds, 32, 32), dtype=np.float32),
         cell_m=0.3,
         behind_m=2.4,
+        room_behind_m=np.full(worlds, 2.0),
         target=target,
         seen=np.isfinite(target).all(axis=1) if seen is None else np.array(seen),
         age_s=np.full(worlds, age_s),

@@ -23,6 +23,7 @@ def percept(target, predicted, *, seen=True, age_s=0.0, walls=()) -> Percept:
         occupied=occupied,
         cell_m=CELL_M,
         behind_m=BEHIND_M,
+        room_behind_m=np.full(1, 2.0),
         target=np.array([target], dtype=float),
         seen=np.array([seen]),
         age_s=np.array([age_s]),
