@@ -57,22 +57,22 @@ class DuelSettings(Settings):
     """Steps at the beginning in which only the critics learn."""
     lesson: LessonSettings | None = LessonSettings(buffer=30_000, batch_size=256)
     """What the privileged planner goes on teaching the tracker while it learns from rewards; null for nothing."""
-    lesson_weight: float = Field(0.1, ge=0.0, le=100.0)
+    lesson_weight: float = Field(2.0, ge=0.0, le=100.0)
     """Of the lesson's losses."""
     lesson_every: int = Field(4, ge=1, le=1000)
     """Steps from which the planner looks at one."""
     auxiliary_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the target's foretelling of the tracker's reward (AD-VAT)."""
-    tracker: PpoSettings = PpoSettings()
+    tracker: PpoSettings = PpoSettings(spread=0.1)
     """How the tracker learns."""
     target: PpoSettings = PpoSettings(entropy_weight=0.003, spread=0.5)
     """How the target learns."""
     reward: RewardSettings = RewardSettings(
         zero_sum_part=1.0,
         discount=0.98,
-        tracker=TrackerWeights(cost_hidden=0.5, cost_contact=1.0, cost_ramming=1.0, cost_lost=1.0),
+        tracker=TrackerWeights(cost_hidden=0.5, cost_contact=2.0, cost_ramming=1.0, cost_lost=1.0),
         target=TargetWeights(
-            reward_escape=0.5, reward_hidden=0.7, reward_lost=1.0, cost_collision=0.5, cost_ramming=0.5
+            reward_escape=0.5, reward_hidden=0.7, reward_lost=1.0, cost_collision=0.5, cost_ramming=2.0
         ),
     )
     """What both are rewarded for."""

@@ -38,7 +38,7 @@ class LessonSettings(Settings):
     regret_weight: float = Field(1.0, ge=0.0, le=100.0)
     """Of the cost that the teacher sees in what the actor does, beyond that of the best: where the state does not tell
     what is best, an actor learns by it to do what is good in all cases that may be."""
-    regret_blur: float = Field(0.05, ge=0.0, le=1.0)
+    regret_blur: float = Field(0.12, ge=0.0, le=1.0)
     """Standard deviation of noise on the actions of which that cost is taken, so that an actor keeps off its cliffs."""
 
     backs_into_seen: bool = True

@@ -288,3 +288,13 @@ def test_it_tells_how_much_worse_other_actions_are():
     assert 0.3 < forward[0] < 10.0  # too close is worse, but no harm
     assert forward[1] == REGRET_MAX  # a touch
     assert regrets.table.min() >= 0.0
+
+
+def test_as_a_teacher_it_does_not_back_off_where_nobody_has_looked():
+    oracle = Oracle(no_search)
+    oracle.reset(np.ones(1, dtype=bool))
+    view = view_of([OPEN], np.array([[[15, 15, 0], [16.0, 15, 0]]], dtype=float), np.zeros((1, 2, 2)))
+    rooms = [None, np.array([1.0]), np.array([0.0])]
+    forward = [oracle.judge(view, room_behind_m=room)[0][0, 0] for room in rooms]
+    assert forward[0] == forward[1] == -1.0
+    assert forward[2] >= 0.0

@@ -103,3 +103,9 @@ def test_it_turns_round_where_a_target_is_not_found(side, sign):
 def test_it_turns_round_before_it_has_seen_anything():
     forward, turn = act(percept([np.nan] * 2, [[np.nan] * 2] * 3, seen=False, age_s=5.0))
     assert (forward, turn) == (0.0, pytest.approx(0.6))
+
+
+@pytest.mark.parametrize(("room_m", "backs"), [(2.0, True), (0.0, False)])
+def test_it_backs_off_from_a_target_that_is_close_over_ground_that_it_has_seen_only(room_m, backs):
+    close = percept([1.0, 0.0], [[1.0, 0.0]] * 3)._replace(room_behind_m=np.full(1, room_m))
+    assert (act(close)[0] < -0.5) == backs
