@@ -18,6 +18,7 @@ from envs.jit import announced_compilation
 from rspt.actors import load_actor
 from rspt.predictor import training as predictor_training
 from rspt.signals import StopRequest
+from rspt.training.about import told_of
 from rspt.training.checkpoints import AgentWeights, Checkpoint, Checkpoints, Role, save_agent_weights
 from rspt.training.curves import draw_curves
 from rspt.training.failure import NotFiniteError, dump, not_finite
@@ -93,6 +94,7 @@ class _Training:
         tracker = new_tracker(settings) if settings.start_from is None else load_actor(settings.start_from, "tracker")
         self._actors: Actors = {"tracker": tracker}
         self._names = stages_of(settings)
+        self._about = told_of(settings)
         self._number, self._before = 0, 0
         self._best = -np.inf
         self._ended: list[tuple[float, int, bool]] = []
@@ -196,7 +198,7 @@ class _Training:
         """Write a checkpoint; the best one's tracker and the last target also lie in the run's folder."""
         judged = None if score is None else score.success + score.success_safe + score.total_reward / 500.0
         weights = {role: _weights(role, actor) for role, actor in self._now().items()}
-        about = {"steps": str(self._driven)}
+        about = {"steps": str(self._driven), **self._about}
         if exact and (judged is None or judged > self._best or not (self._run.path / WEIGHTS).exists()):
             save_agent_weights(self._run.path / WEIGHTS, weights["tracker"], about=about)
         if exact and "target" in weights:
@@ -206,6 +208,7 @@ class _Training:
             self._driven,
             {str(role): agent for role, agent in weights.items()},
             {
+                "about": self._about,
                 "stage": self._number,
                 "before": self._before,
                 "state": self._stage.state(),

@@ -11,7 +11,7 @@ from envs.spawn import StartSettings
 from envs.world_settings import RandomizeSettings
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
 
-_SEED = 2_000_000_000
+FIRST_SEED = 2_000_000_000
 """Far from all seeds that a training draws."""
 
 
@@ -59,7 +59,7 @@ def validate(agent: Agent, settings: ValidationSettings, worlds: TrainingWorldsS
         lost_after_steps=worlds.lost_after_steps,
         episode_steps=worlds.episode_steps,
     )
-    batch = TrainingWorlds(played, seed=_SEED)
+    batch = TrainingWorlds(played, seed=FIRST_SEED)
     try:
         batch.reset()
         agent.reset(np.ones(batch.num_worlds, dtype=np.bool_))

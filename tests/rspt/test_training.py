@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from safetensors import safe_open
 
 import rspt
+from envs.layouts.files import load_layout
 from rspt.config import load_config
 from rspt.errors import UsageError
 from rspt.signals import StopRequest
+from rspt.training.about import told_of
 from rspt.training.checkpoints import Checkpoints, load_checkpoint
 from rspt.training.failure import NotFiniteError
 from rspt.training.settings import TrackerSettings
@@ -63,7 +66,7 @@ def test_a_training_leaves_what_it_promises(trained):
     assert rspt.load_agent(trained).name == str(trained)  # a run stands for its best tracker
 
 
-@pytest.mark.parametrize("kept", range(1, len(EXACT)))
+@pytest.mark.parametrize("kept", [1, 3, 4])  # within the teacher stage, before the duel, within it
 def test_a_training_that_goes_on_is_the_one_that_never_stopped(trained, tmp_path, kept):
     again = tmp_path / "again"
     shutil.copytree(trained, again)
@@ -93,13 +96,13 @@ def test_a_stop_keeps_what_was_learnt_and_says_that_it_is_not_exact(tmp_path):
     stop = StopRequest()
     stop.exit_code = 130
     out = tmp_path / "stopped"
-    assert not run(out, stop=stop)
+    assert not run(out, stop=stop, settings=short())
     checkpoint = Checkpoints(out / "checkpoints").newest()
     assert checkpoint is not None
     assert not checkpoint.exact
     assert SETTINGS.teacher is not None
     assert checkpoint.step == SETTINGS.worlds.worlds * SETTINGS.teacher.rollout_steps
-    assert run(out, resume=True)
+    assert run(out, resume=True, settings=short())
 
 
 def test_another_seed_gives_another_tracker(trained, tmp_path):
@@ -143,6 +146,20 @@ def test_a_number_that_is_not_finite_ends_the_training_before_it_gets_into_a_che
     told = json.loads((out / "failure-000001152" / "failure.json").read_text())
     assert told["not_finite"] == ["tracker/head.bias"]
     assert (out / "failure-000001152" / "stage.pt").is_file()
+
+
+def test_weights_tell_what_they_were_trained_on(trained, tmp_path):
+    with safe_open(trained / WEIGHTS, framework="pt") as file:
+        about = file.metadata()
+    assert about["families"] == "blocks,pillars,mixed"
+    assert json.loads(about["stages"]) == {"teacher": 2048, "clone": 512, "duel": 2048}
+    assert about["layout_files"] == "{}"
+    drawn = tmp_path / "drawn.txt"
+    drawn.write_text("cell: 0.5\n\n" + "\n".join(["#" * 16, *["#" + "." * 14 + "#"] * 14, "#" * 16]) + "\n")
+    worlds = SETTINGS.worlds.model_copy(update={"layouts": ("blocks", str(drawn))})
+    told = told_of(SETTINGS.model_copy(update={"worlds": worlds}))
+    assert told["families"] == "blocks"
+    assert json.loads(told["layout_files"]) == {str(drawn): load_layout(drawn).hash}
 
 
 def test_steps_are_shared_out_among_the_stages():
