@@ -5,7 +5,8 @@ from pathlib import Path
 
 from agents.networks import Actor, Sizes
 from rspt.errors import UsageError
-from rspt.training.checkpoints import Role, load_agent_weights
+from rspt.training.agent_weights import Role
+from rspt.training.checkpoints import load_agent_weights
 
 SHIPPED: dict[str, Role] = {"pretrained": "tracker", "learned": "target"}
 """The names of the players that come with the package."""

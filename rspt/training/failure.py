@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from rspt.training.checkpoints import Checkpoint
+from rspt.training.checkpoint_files import Checkpoint
 from rspt.training.stage import Actors, Stage
 
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple, Protocol
 
 from agents.networks import Actor
-from rspt.training.checkpoints import Role
+from rspt.training.agent_weights import Role
 
 Actors = dict[Role, Actor]
 """Who has been trained so far."""

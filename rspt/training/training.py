@@ -19,7 +19,9 @@ from rspt.actors import load_actor
 from rspt.predictor import training as predictor_training
 from rspt.signals import StopRequest
 from rspt.training.about import told_of
-from rspt.training.checkpoints import AgentWeights, Checkpoint, Checkpoints, Role, save_agent_weights
+from rspt.training.agent_weights import AgentWeights, Role, save_agent_weights
+from rspt.training.checkpoint_files import Checkpoint
+from rspt.training.checkpoints import Checkpoints
 from rspt.training.curves import draw_curves
 from rspt.training.failure import NotFiniteError, dump, not_finite
 from rspt.training.run_folder import METRICS, RunFolder

@@ -9,7 +9,7 @@ import rspt
 from agents.networks import Actor, Sizes
 from rspt.errors import UsageError
 from rspt.perceiver import state_space
-from rspt.training.checkpoints import AgentWeights, save_agent_weights
+from rspt.training.agent_weights import AgentWeights, save_agent_weights
 
 SPACE = state_space()
 

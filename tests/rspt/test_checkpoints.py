@@ -19,15 +19,10 @@ import torch
 from torch import Tensor
 
 from rspt.errors import UsageError
+from rspt.training import agent_weights, checkpoint_files
 from rspt.training import checkpoints as module
-from rspt.training.checkpoints import (
-    AgentWeights,
-    CheckpointError,
-    Checkpoints,
-    load_agent_weights,
-    load_checkpoint,
-    save_agent_weights,
-)
+from rspt.training.agent_weights import AgentWeights, CheckpointError, save_agent_weights
+from rspt.training.checkpoints import Checkpoints, load_agent_weights, load_checkpoint
 
 CONFIG = {"seed": 3, "layouts": ["blocks"], "rate": 1e-3}
 FILES = ["tracker.safetensors", "target.safetensors", "trainer.pt", "config.json", "manifest.json"]
@@ -85,7 +80,7 @@ def relist(path: Path, **entries: Any) -> None:
         content = (path / name).read_bytes()
         told["files"][name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     told |= entries
-    told["sha256"] = module._digest(told)
+    told["sha256"] = checkpoint_files._digest(told)
     (path / "manifest.json").write_text(json.dumps(told))
 
 
@@ -285,7 +280,8 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_file_leaves_nothing(
     store = Checkpoints(tmp_path)
     save(store, 1)
     before = contents(tmp_path)
-    monkeypatch.setattr(module, "_write", half)
+    for place in (module, agent_weights):
+        monkeypatch.setattr(place, "write_whole", half)
     with pytest.raises(CheckpointError, match="No space left"):
         save(store, 2)
     with pytest.raises(CheckpointError, match="No space left"):
@@ -297,7 +293,8 @@ KILLED = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 import torch
-from rspt.training.checkpoints import AgentWeights, Checkpoints
+from rspt.training.agent_weights import AgentWeights
+from rspt.training.checkpoints import Checkpoints
 
 torch.set_num_threads(1)  # so that a child has all the threads that it knows of
 folder = Path(sys.argv[1])
@@ -396,7 +393,7 @@ def test_no_flipped_bit_of_a_manifest_passes(tmp_path: Path) -> None:
         changed[place] ^= 1 << place % 8
         (path / "manifest.json").write_bytes(changed)
         with pytest.raises(CheckpointError):
-            module._read_manifest(path)
+            checkpoint_files.read_manifest(path)
 
 
 @pytest.mark.parametrize(
@@ -484,11 +481,11 @@ def test_files_that_are_too_large_are_not_read(tmp_path: Path, monkeypatch: pyte
     with zipfile.ZipFile(path / "trainer.pt", "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data/9", bytes(3_000_000))
     relist(path)
-    monkeypatch.setattr(module, "BYTES_MAX", 100_000)
+    monkeypatch.setattr(agent_weights, "BYTES_MAX", 100_000)
     with pytest.raises(CheckpointError, match="unpacks to"):
         load_checkpoint(path)
     save_agent_weights(tmp_path / "a.safetensors", weights()["tracker"])
-    monkeypatch.setattr(module, "BYTES_MAX", 100)
+    monkeypatch.setattr(agent_weights, "BYTES_MAX", 100)
     with pytest.raises(CheckpointError, match="at most 100 are allowed"):
         load_checkpoint(path)
     with pytest.raises(CheckpointError, match="at most 100 are allowed"):

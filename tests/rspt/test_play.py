@@ -11,7 +11,7 @@ from rspt.match import Match
 from rspt.play import named_target
 from rspt.signals import StopRequest
 from rspt.target import LearnedTarget
-from rspt.training.checkpoints import AgentWeights, save_agent_weights
+from rspt.training.agent_weights import AgentWeights, save_agent_weights
 from rspt.training.clone import new_target
 
 
