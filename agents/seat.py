@@ -102,6 +102,14 @@ class Seat:
         return Chosen(*self.ppo.policy.choose(self._tensors(state), noise))
 
     @torch.no_grad()
+    def best(self, state: State) -> Chosen:
+        """What it would do without exploring, to be played but not learnt from."""
+        tensors = self._tensors(state)
+        means = self.ppo.policy.actor(tensors["map"], tensors["vector"])
+        nothing = torch.zeros(len(means))
+        return Chosen(means, nothing[:, None], nothing)
+
+    @torch.no_grad()
     def value(self, state: State) -> NDArray[np.float32]:
         """Values (n,) of states."""
         values: NDArray[np.float32] = self.ppo.policy.predict_values(self._tensors(state)).flatten().cpu().numpy()

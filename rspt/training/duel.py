@@ -70,7 +70,7 @@ class DuelStage:
             )  # fmt: skip
             self.target.ppo.auxiliary_weight = settings.auxiliary_weight
         self._lesson: Lesson | None = None
-        if settings.lesson is not None:
+        if settings.lesson is not None and settings.tracker_learns:
             self._lesson = Lesson(settings.lesson, tracker.sizes, self.worlds, seed=seed + 3)
             self.tracker.ppo.tutor, self.tracker.ppo.tutor_weight = self._lesson.losses, settings.lesson_weight
         self._pool = Pool(len(self._pooled), settings.pool_size, seed=seed)
@@ -136,7 +136,9 @@ class DuelStage:
         before = self.driven // settings.snapshot_steps
         totals = [self._step() for _ in range(settings.rollout_steps)]
         metrics = dict(zip(("reward_tracker", "reward_target"), np.mean(totals, axis=0).tolist(), strict=True))
-        metrics |= {f"tracker/{name}": value for name, value in self.tracker.learn(self._tracker_state()).items()}
+        if settings.tracker_learns:
+            learnt = self.tracker.learn(self._tracker_state())
+            metrics |= {f"tracker/{name}": value for name, value in learnt.items()}
         if self.target is not None and len(self._learner):
             learnt = self.target.learn(self._target_state(self._learner, self._last_actions))
             metrics |= {f"target/{name}": value for name, value in learnt.items()}
@@ -149,7 +151,7 @@ class DuelStage:
         seen = self._tracker_state()
         if self._lesson is not None and self.driven // self.worlds.num_worlds % self.settings.lesson_every == 0:
             self._lesson.show()
-        chosen = self.tracker.choose(seen)
+        chosen = self.tracker.choose(seen) if self.settings.tracker_learns else self.tracker.best(seen)
         played = chosen.played
         target_actions = np.zeros((self.worlds.num_worlds, 2))
         if self.target is not None and len(self._learner):
@@ -168,7 +170,8 @@ class DuelStage:
         if stepped.truncated.any():  # time is up, but the game would go on
             self._bootstrap(stepped.truncated, tracker_reward, target_reward)
         plain = np.clip(stepped.reward, -1.0, 1.0)
-        self.tracker.remember(seen, chosen, tracker_reward, stepped.target_reward, stepped.done)
+        if self.settings.tracker_learns:
+            self.tracker.remember(seen, chosen, tracker_reward, stepped.target_reward, stepped.done)
         if self.target is not None and len(self._learner):
             which = self._learner
             self.target.remember(target_seen, target_chosen, target_reward[which], plain[which], stepped.done[which])
@@ -184,8 +187,9 @@ class DuelStage:
     ) -> None:
         """Add the discounted value of the state in which an episode was cut to its last reward."""
         final = self.worlds.final_truth()
-        values = self.tracker.value(_with_truth(self.worlds.final_state, final))
-        tracker_reward[truncated] += self.settings.tracker.discount * values[truncated]
+        if self.settings.tracker_learns:
+            values = self.tracker.value(_with_truth(self.worlds.final_state, final))
+            tracker_reward[truncated] += self.settings.tracker.discount * values[truncated]
         if self.target is not None and len(self._learner):
             cut = truncated[self._learner]
             state = target_states(final.view, np.zeros((self.worlds.num_worlds, 2)), *final[1:])

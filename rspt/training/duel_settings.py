@@ -63,6 +63,8 @@ class DuelSettings(Settings):
     """Steps from which the planner looks at one."""
     auxiliary_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the target's foretelling of the tracker's reward (AD-VAT)."""
+    tracker_learns: bool = True
+    """Whether the tracker learns, too; if not, it does what it does best, and the target learns to escape it."""
     tracker: PpoSettings = PpoSettings(spread=0.1)
     """How the tracker learns."""
     target: PpoSettings = PpoSettings(entropy_weight=0.003, spread=0.5)

@@ -72,6 +72,25 @@ def test_both_players_learn_in_the_same_worlds():
         stage.close()
 
 
+def test_a_tracker_that_does_not_learn_stays_as_it_is():
+    settings = DUEL.model_copy(update={"tracker_learns": False, "total_steps": 256})
+    skilled = tracker()
+    stage = DuelStage(settings, WORLDS, tracker=skilled, skilled=True, target=None, seed=0)
+    try:
+        stage.begin()
+        assert stage.target is not None
+        before = weights(stage.target.ppo.policy.actor)
+        while stage.driven < stage.total_steps:
+            metrics = stage.round().metrics
+        for name, value in skilled.state_dict().items():
+            if name != "log_spread":
+                assert torch.equal(value, stage.actors()["tracker"].state_dict()[name]), name
+        assert not torch.equal(before, weights(stage.target.ppo.policy.actor))
+        assert "tracker/approx_kl" not in metrics
+    finally:
+        stage.close()
+
+
 def test_the_tracker_begins_as_it_is_and_the_planner_goes_on_teaching_it():
     guide = tracker()
     scripted = DUEL.model_copy(update={"scripted_share": 1.0, "pool_share": 0.0, "critic_steps": 64})
