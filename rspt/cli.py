@@ -20,17 +20,18 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         named = re.search(r"(?:unrecognized arguments:|invalid choice:) '?([^' ]+)", message)
-        near = difflib.get_close_matches(named[1], self._known_words(), n=1) if named else []
+        near = (
+            difflib.get_close_matches(named[1], [*self._option_string_actions, *self.commands()], n=1) if named else []
+        )
         raise UsageError(f"{message}; did you mean {near[0]}?" if near else f"{message} (see {self.prog} --help)")
 
-    def _known_words(self) -> list[str]:
-        """Options and commands, those of the subcommands included: an unknown option is reported by the shell."""
-        words = list(self._option_string_actions)
+    def commands(self) -> dict[str, argparse.ArgumentParser]:
+        """The parsers of the subcommands by their names."""
+        parsers: dict[str, argparse.ArgumentParser] = {}
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
-                for name, parser in action.choices.items():
-                    words += [name, *parser._option_string_actions]
-        return words
+                parsers.update(action.choices)
+        return parsers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,7 +64,7 @@ def _run(arguments: list[str]) -> int:
     if options.command == "train":
         options.overrides = rest  # the recipe's keys, which only its model knows
     elif rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        parser.commands().get(options.command, parser).error(f"unrecognized arguments: {' '.join(rest)}")
     if options.command is None:
         parser.print_help()
         return 0
@@ -73,7 +74,7 @@ def _run(arguments: list[str]) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> _Parser:
     parser = _Parser(
         prog="rspt", description=rspt.__doc__.splitlines()[0] if rspt.__doc__ else None, allow_abbrev=False
     )

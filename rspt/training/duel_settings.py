@@ -67,14 +67,14 @@ class DuelSettings(Settings):
     """Whether the tracker learns, too; if not, it does what it does best, and the target learns to escape it."""
     tracker: PpoSettings = PpoSettings(spread=0.1)
     """How the tracker learns."""
-    target: PpoSettings = PpoSettings(entropy_weight=0.003, spread=0.5)
+    target: PpoSettings = PpoSettings(epochs=5, learning_rate=5e-4, entropy_weight=0.003, spread=0.4)
     """How the target learns."""
     reward: RewardSettings = RewardSettings(
         zero_sum_part=1.0,
         discount=0.98,
-        tracker=TrackerWeights(cost_hidden=0.5, cost_contact=2.0, cost_ramming=1.0, cost_lost=1.0),
+        tracker=TrackerWeights(cost_hidden=0.5, cost_contact=8.0, cost_ramming=1.0, cost_lost=1.0),
         target=TargetWeights(
-            reward_escape=0.5, reward_hidden=0.7, reward_lost=1.0, cost_collision=0.5, cost_ramming=2.0
+            reward_escape=0.5, reward_hidden=0.7, reward_lost=1.0, cost_collision=1.0, cost_ramming=4.0
         ),
     )
     """What both are rewarded for."""

@@ -285,7 +285,7 @@ def test_interrupted_training_ends_as_an_uninterrupted_one(
 
 def test_wrong_recipes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert trained(tmp_path, 2, families="familes") == 2
-    assert "unknown key 'recording.familes'" in capsys.readouterr().err
+    assert "recording: unknown key 'familes', did you mean 'families'?" in capsys.readouterr().err
     (tmp_path / "other.yaml").write_text("kind: walker")
     assert main(["train", "--config", str(tmp_path / "other.yaml"), "--out", str(tmp_path / "out")]) == 2
     assert "kind = 'walker': what is trained must be one of predictor, tracker" in capsys.readouterr().err
