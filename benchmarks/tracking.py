@@ -1,89 +1,94 @@
-"""How well trackers track: success, safety and return by family and target, with intervals, as a Markdown table.
+"""How well trackers track: plays episodes, keeps one line of JSON for each, and tells how many were kept in view.
 
-python benchmarks/tracking.py --agents pretrained planner --families rooms office --targets goal evade --episodes 100
+python benchmarks/tracking.py --agents pretrained planner --targets goal evade --out runs/tracking.jsonl
+
+What the file already holds is not played again. `benchmarks/tracking_tables.py` makes tables of it.
 """
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from envs.layouts import FAMILIES
 from rspt.agent import load_agent
 from rspt.evaluation.playing import Cell, Episode, play
-from rspt.evaluation.statistics import paired_difference, wilson
+from rspt.evaluation.statistics import wilson
 from rspt.perceiver import PerceptionSettings
 from rspt.play import named_target
 
 FIRST_SEED = 1_000_000
 """Far from the seeds that trainings draw from."""
-SHOWN = ("success", "success_safe", "success_strict")
+
+Key = tuple[object, ...]
+_KEYS = ("agent", "agent_sha256", "target", "target_sha256", "family", "noise", "speed_ratio", "predictor")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--agents", nargs="+", default=["pretrained", "planner"])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--agents", nargs="+", default=["pretrained", "planner"], help="names, or label=path")
     parser.add_argument("--families", nargs="+", default=list(FAMILIES))
     parser.add_argument("--targets", nargs="+", default=["goal"])
-    parser.add_argument("--noise", default="none")
-    parser.add_argument("--speed-ratio", type=float, default=0.7)
+    parser.add_argument("--noise", nargs="+", default=["none"])
+    parser.add_argument("--speed-ratio", nargs="+", type=float, default=[0.7])
     parser.add_argument("--predictor", default="learned")
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
-    parser.add_argument("--out", type=Path, help="file for one JSON line per episode")
+    parser.add_argument("--out", type=Path, required=True, help="file for one line of JSON per episode")
     options = parser.parse_args()
     seeds = range(options.first_seed, options.first_seed + options.episodes)
     perception = PerceptionSettings(predictor=options.predictor)
-    print(
-        f"{options.episodes} episodes per row, seeds from {options.first_seed}, noise {options.noise}, speed ratio"
-        f" {options.speed_ratio}, localizer mask, predictor {options.predictor}; share of episodes [95 % interval]\n"
-    )
-    print("| target | family | agent | kept (SR) | untouched | strict | AR | EL | contacts per 100 m | SR - first |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    means: dict[tuple[str, str], list[list[Episode]]] = {}
-    for target in options.targets:
-        for family in options.families:
-            cell = Cell(family, named_target(target), options.speed_ratio, options.noise, perception)
-            first: list[Episode] = []
-            for name in options.agents:
-                episodes = play(load_agent(name), cell, seeds)
-                first = first or episodes
-                means.setdefault((target, name), []).append(episodes)
-                print(_row(target, family, name, episodes, first), flush=True)
-                if options.out is not None:
-                    _keep(options.out, episodes, agent=name, target=target, family=family, options=options)
-    for (target, name), groups in means.items():
-        together = [episode for group in groups for episode in group]
-        print(_row(target, "all", name, together, [e for g in means[target, options.agents[0]] for e in g]))
+    kept = kept_episodes(options.out)
+    for target_name in options.targets:
+        target = named_target(target_name)
+        for label, path in (name.split("=", 1) if "=" in name else (name, name) for name in options.agents):
+            agent = load_agent(path)
+            for noise in options.noise:
+                for ratio in options.speed_ratio:
+                    for family in options.families:
+                        of_target = None if isinstance(target, str) else target.sha256
+                        about = dict(
+                            zip(
+                                _KEYS,
+                                (label, agent.sha256, target_name, of_target, family, noise, ratio, options.predictor),
+                                strict=True,
+                            )
+                        )
+                        done = kept.get(tuple(about.values()), set())
+                        missing = [seed for seed in seeds if seed not in done]
+                        if missing:
+                            episodes = play(agent, Cell(family, target, ratio, noise, perception), missing)
+                            _keep(options.out, about, episodes)
+                            print(_told(about, episodes), flush=True)
 
 
-def _row(target: str, family: str, agent: str, episodes: list[Episode], first: list[Episode]) -> str:
-    shares = [wilson(sum(getattr(e, field) for e in episodes), len(episodes)) for field in SHOWN]
-    ways = sum(e.distance_travelled_m for e in episodes)
-    cells = [
-        target,
-        family,
-        agent,
-        *(f"{share}" for share in shares),
-        f"{np.mean([e.episode_return for e in episodes]):.0f}",
-        f"{np.mean([e.length for e in episodes]):.0f}",
-        f"{100.0 * sum(e.contacts for e in episodes) / max(ways, 1.0):.2f}",
-        "" if episodes is first or len(first) != len(episodes) else str(_difference(episodes, first)),
-    ]
-    return f"| {' | '.join(cells)} |"
+def kept_episodes(path: Path) -> dict[Key, set[int]]:
+    """The seeds that a file holds of each cell."""
+    kept: dict[Key, set[int]] = {}
+    for line in lines_of(path):
+        kept.setdefault(tuple(line[key] for key in _KEYS), set()).add(line["seed"])
+    return kept
 
 
-def _difference(episodes: list[Episode], first: list[Episode]) -> object:
-    return paired_difference([e.success for e in episodes], [e.success for e in first])
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """The episodes of a file; none if there is no such file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def _keep(path: Path, episodes: list[Episode], **about: object) -> None:
-    options = about.pop("options")
-    told = {**about, "noise": options.noise, "speed_ratio": options.speed_ratio}  # type: ignore[attr-defined]
+def _told(about: dict[str, Any], episodes: list[Episode]) -> str:
+    n = len(episodes)
+    kept, untouched = (wilson(sum(bool(getattr(e, name)) for e in episodes), n) for name in ("success", "success_safe"))
+    mean = f"AR {np.mean([e.episode_return for e in episodes]):.0f}, EL {np.mean([e.length for e in episodes]):.0f}"
+    where = " ".join(str(about[key]) for key in ("target", "agent", "family", "noise", "speed_ratio"))
+    return f"{where}: SR {kept}, untouched {untouched}, {mean}, n {n}"
+
+
+def _keep(path: Path, about: dict[str, Any], episodes: list[Episode]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        for episode in episodes:
-            file.write(json.dumps({**told, **episode._asdict()}) + "\n")
+        file.writelines(json.dumps({**about, **episode._asdict()}) + "\n" for episode in episodes)
 
 
 if __name__ == "__main__":

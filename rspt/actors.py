@@ -1,5 +1,6 @@
 """Networks of trained players, from their files."""
 
+import hashlib
 from importlib import resources
 from pathlib import Path
 
@@ -41,3 +42,12 @@ def path_of(name_or_path: str | Path, role: Role) -> Path:
     path = Path(name_or_path)
     inside = path / f"{role}.safetensors"
     return inside if inside.is_file() and not (path / "manifest.json").exists() else path
+
+
+def digest(actor: Actor) -> str:
+    """SHA-256 of what a network's numbers are, whatever file they came from."""
+    numbers = hashlib.sha256()
+    for name, tensor in sorted(actor.state_dict().items()):
+        numbers.update(f"{name}{tuple(tensor.shape)}".encode())
+        numbers.update(tensor.cpu().contiguous().numpy().tobytes())
+    return numbers.hexdigest()

@@ -22,10 +22,11 @@ class LoadedAgent:
     Attributes:
         name: as it was loaded.
         privileged: whether it acts on the truth: `act` needs the environment's `privileged_view()` then.
+        sha256: of what it has learnt; None for a scripted one.
     """
 
-    def __init__(self, name: str, agent: Agent) -> None:
-        self.name, self.privileged, self._agent = name, agent.privileged, agent
+    def __init__(self, name: str, agent: Agent, sha256: str | None = None) -> None:
+        self.name, self.privileged, self.sha256, self._agent = name, agent.privileged, sha256, agent
         self._worlds = 0
 
     def reset(self, which: ArrayLike | None = None) -> None:
@@ -88,6 +89,7 @@ def load_agent(name_or_path: str | Path) -> LoadedAgent:
         known = ", ".join([PRETRAINED, *BASELINES])
         raise UsageError(f"the agent {name!r} is unknown; allowed: {known}, or a path to a trained one")
     from agents.learned import LearnedAgent  # loads torch
-    from rspt.actors import load_actor
+    from rspt.actors import digest, load_actor
 
-    return LoadedAgent(name, LearnedAgent(load_actor(name, "tracker")))
+    actor = load_actor(name, "tracker")
+    return LoadedAgent(name, LearnedAgent(actor), digest(actor))

@@ -19,12 +19,17 @@ class LearnedTarget:
     Args:
         name: as it was loaded.
         actor: its network.
+
+    Attributes:
+        name: as it was loaded.
+        sha256: of what it has learnt.
     """
 
     def __init__(self, name: str, actor: "Actor") -> None:
         from agents.learned import LearnedAgent  # loads torch
+        from rspt.actors import digest
 
-        self.name, self._agent = name, LearnedAgent(actor)
+        self.name, self.sha256, self._agent = name, digest(actor), LearnedAgent(actor)
 
     def act(
         self,

@@ -122,11 +122,18 @@ class _Training:
                     if not self._play(bar, stop):
                         return False
                     self._actors |= self._stage.actors()
+                    self._keep_learners(name)
                     self._before += self._stage.driven
                     self._number += 1
                 finally:
                     self._stage.close()
         return True
+
+    def _keep_learners(self, stage: str) -> None:
+        """What the learners of a stage are at its end, to be compared with what they become."""
+        for role, actor in self._stage.actors().items():
+            path = self._run.path / f"{role}-after-{stage}.safetensors"
+            save_agent_weights(path, _weights(role, actor), about={"steps": str(self._driven), **self._about})
 
     def _play(self, bar: "tqdm[Any]", stop: StopRequest) -> bool:
         """Play one stage to its end; False if asked to stop before."""

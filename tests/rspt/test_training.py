@@ -52,6 +52,7 @@ def test_a_training_leaves_what_it_promises(trained):
     names = {path.name for path in trained.iterdir()}
     assert {"config.yaml", "run.json", "metrics.csv", "tensorboard", "checkpoints", "curves.png"} <= names
     assert {WEIGHTS, TARGET_WEIGHTS} <= names
+    assert {f"{of}.safetensors" for of in ("tracker-after-teacher", "target-after-clone", "target-after-duel")} <= names
     assert steps_of(trained) == EXACT
     told = rows(trained)
     assert float(told[-1]["validation/total_reward"]) != 0.0
