@@ -44,6 +44,9 @@ class TargetWeights(Settings):
     """Of each step in which the target touches anything."""
     cost_ramming: float = Field(0.0, ge=0.0)
     """Of each step in which the target touches the tracker, beside cost_collision."""
+    cost_near: float = Field(0.0, ge=0.0)
+    """Of being visible nearer than d*, in shares of d*. Coming nearer lowers r1, but it is no escape: a target that is
+    paid for -r1 alone runs at its follower, and does not hide."""
 
 
 class RewardSettings(Settings):
@@ -107,6 +110,7 @@ def rewards_of(
         reward_lost=np.minimum(after_loss, settings.lost_cap),
         cost_collision=(status.target_contact | status.contact_target).astype(np.float64),
         cost_ramming=status.contact_target.astype(np.float64),
+        cost_near=(1.0 - hidden) * np.maximum(1.0 - status.distance_m / settings.distance_m, 0.0),
     )
     return Rewards(_total(tracker_terms), _total(target_terms), tracker_terms, target_terms)
 

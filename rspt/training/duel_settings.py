@@ -72,9 +72,14 @@ class DuelSettings(Settings):
     reward: RewardSettings = RewardSettings(
         zero_sum_part=1.0,
         discount=0.98,
-        tracker=TrackerWeights(cost_hidden=0.5, cost_contact=8.0, cost_ramming=1.0, cost_lost=1.0),
+        tracker=TrackerWeights(cost_hidden=0.5, cost_contact=5.0, cost_ramming=1.0, cost_lost=1.0),
         target=TargetWeights(
-            reward_escape=0.5, reward_hidden=0.7, reward_lost=1.0, cost_collision=1.0, cost_ramming=4.0
+            reward_escape=0.5,
+            reward_hidden=0.7,
+            reward_lost=1.0,
+            cost_collision=1.0,
+            cost_ramming=4.0,
+            cost_near=1.0,
         ),
     )
     """What both are rewarded for."""

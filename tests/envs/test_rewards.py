@@ -72,6 +72,15 @@ def test_costs_of_the_tracker(name, flags):
     assert reward(status_of(), settings).tracker[0] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("distance", "visible", "cost"), [(2.5, True, 0.0), (1.0, True, 0.18), (1.0, False, 0.0), (9.0, True, 0.0)]
+)
+def test_a_target_may_be_fined_for_coming_near(distance, visible, cost):
+    settings = RewardSettings(target=TargetWeights(cost_near=0.3))
+    result = reward(status_of(distance=distance, visible=visible), settings)
+    assert result.target_terms["cost_near"][0] == pytest.approx(-cost)
+
+
 def test_terms_add_up_and_bear_the_names_of_their_weights():
     result = reward(status_of(distance=4.0, visible=False, contact=True), lost=True)
     assert set(result.tracker_terms) == set(TrackerWeights.model_fields)
