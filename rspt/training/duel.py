@@ -1,9 +1,11 @@
 """The duel: the tracker and a target that learns to escape play the same worlds at the same time, and both learn."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle
 from typing import Any
 
 import numpy as np
+import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
@@ -69,6 +71,8 @@ class DuelStage:
                 fitted=target is not None, seed=seed + 1, device=device,
             )  # fmt: skip
             self.target.ppo.auxiliary_weight = settings.auxiliary_weight
+        # torch counts threads anew in each thread that uses it
+        self._beside = ThreadPoolExecutor(1, "rspt-duel", torch.set_num_threads, (torch.get_num_threads(),))
         self._lesson: Lesson | None = None
         if settings.lesson is not None and settings.tracker_learns:
             self._lesson = Lesson(settings.lesson, tracker.sizes, self.worlds, seed=seed + 3)
@@ -118,6 +122,7 @@ class DuelStage:
     def close(self) -> None:
         """Free the worlds and threads."""
         self.worlds.close()
+        self._beside.shutdown()
         if self._lesson is not None:
             self._lesson.close()
 
@@ -136,15 +141,20 @@ class DuelStage:
         before = self.driven // settings.snapshot_steps
         totals = [self._step() for _ in range(settings.rollout_steps)]
         metrics = dict(zip(("reward_tracker", "reward_target"), np.mean(totals, axis=0).tolist(), strict=True))
-        if settings.tracker_learns:
-            learnt = self.tracker.learn(self._tracker_state())
-            metrics |= {f"tracker/{name}": value for name, value in learnt.items()}
-        if self.target is not None and len(self._learner):
-            learnt = self.target.learn(self._target_state(self._learner, self._last_actions))
-            metrics |= {f"target/{name}": value for name, value in learnt.items()}
+        metrics |= self._learn()
         if self.target is not None and self.driven // settings.snapshot_steps > before:
             self._pool.keep(self.target.ppo.policy.actor)
         return Round(metrics, self.worlds.drain())
+
+    def _learn(self) -> dict[str, float]:
+        """Update the players, both at the same time: they share nothing that changes."""
+        updates: dict[str, Future[dict[str, float]]] = {}
+        if self.target is not None and len(self._learner):
+            state = self._target_state(self._learner, self._last_actions)
+            updates["target"] = self._beside.submit(self.target.learn, state)
+        learnt = {"tracker": self.tracker.learn(self._tracker_state())} if self.settings.tracker_learns else {}
+        learnt |= {player: update.result() for player, update in updates.items()}
+        return {f"{player}/{name}": value for player, told in learnt.items() for name, value in told.items()}
 
     def _step(self) -> tuple[float, float]:
         """One step of all worlds; the mean rewards of trackers and of learning targets."""

@@ -26,7 +26,7 @@ def test_help_names_the_commands_and_loads_nothing_heavy():
         assert command in result.stdout
     loaded = {line.split("|")[-1].strip() for line in result.stderr.splitlines() if line.startswith("import time:")}
     assert "rspt.cli" in loaded
-    assert not loaded & {"torch", "pybullet", "numba", "cv2", "av", "tyro", "stable_baselines3", "matplotlib"}
+    assert not loaded & {"torch", "pybullet", "numba", "cv2", "av", "stable_baselines3", "matplotlib"}
 
 
 def test_importing_rspt_registers_the_environment_and_loads_neither_torch_nor_pybullet():
