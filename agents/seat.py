@@ -1,6 +1,5 @@
 """A learner's seat in worlds that somebody else steps: it acts, remembers, and learns."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,9 +7,9 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
+from agents.elsewhere import Elsewhere
 from agents.networks import Actor
 from agents.policy import PlayerPolicy
 from agents.ppo import DuelPPO
@@ -71,7 +70,7 @@ class Seat:
         self.worlds = worlds
         self.ppo = DuelPPO(
             PlayerPolicy,
-            _Elsewhere(space, worlds),
+            Elsewhere(space, worlds),
             n_steps=steps,
             rollout_buffer_class=DuelRollout,
             seed=seed,
@@ -168,44 +167,3 @@ class Seat:
     def _tensors(self, state: State) -> dict[str, Tensor]:
         names = self.ppo.observation_space.spaces  # type: ignore[attr-defined]
         return {name: torch.as_tensor(state[name], device=self.ppo.device) for name in names}
-
-
-class _Elsewhere(VecEnv):
-    """Stands where stable-baselines3 wants an environment; the worlds are stepped elsewhere."""
-
-    def __init__(self, space: spaces.Dict, worlds: int) -> None:
-        super().__init__(worlds, space, spaces.Box(-1.0, 1.0, (2,), np.float32))
-
-    def reset(self) -> Any:
-        """Not to be called."""
-        raise NotImplementedError("the worlds are stepped elsewhere")
-
-    def step_async(self, actions: NDArray[Any]) -> None:
-        """Not to be called."""
-        raise NotImplementedError("the worlds are stepped elsewhere")
-
-    def step_wait(self) -> Any:
-        """Not to be called."""
-        raise NotImplementedError("the worlds are stepped elsewhere")
-
-    def close(self) -> None:
-        """There is nothing to free."""
-
-    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """None for each world: stable-baselines3 asks for the render mode."""
-        return [None] * self.num_envs
-
-    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
-        """Nothing is kept."""
-
-    def env_method(self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any) -> list[Any]:
-        """There are no methods."""
-        raise NotImplementedError("the worlds are stepped elsewhere")
-
-    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
-        """No world is wrapped."""
-        return [False] * self.num_envs
-
-    def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Nothing is drawn here."""
-        return [None] * self.num_envs

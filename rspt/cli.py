@@ -84,6 +84,7 @@ def _parser() -> _Parser:
     _add_play(commands)
     _add_layouts(commands)
     _add_train(commands)
+    _add_export(commands)
     commands.add_parser(
         "doctor",
         allow_abbrev=False,
@@ -147,6 +148,14 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--device", default="cpu", metavar="NAME", help="where the duel learns: cpu or cuda")
     train.usage = "rspt train --config NAME|FILE --out FOLDER [--resume] [--total-steps N] [--section.key VALUE ...]"
     train.epilog = "Any key of the recipe can be given too, such as --seed 3 or --teacher.batch_size 256."
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser(
+        "export", allow_abbrev=False, help="write a trained tracker as a file of stable-baselines3"
+    )
+    export.add_argument("agent", metavar="NAME|PATH", help="`pretrained`, a run, a checkpoint or a file")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE.zip", help="the file to write")
 
 
 def _steps(text: str) -> int:
