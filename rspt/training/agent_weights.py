@@ -1,8 +1,6 @@
 """The weights of one agent as a file: safetensors with its role and architecture in the metadata."""
 
-import contextlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast, get_args
@@ -11,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rspt.errors import UsageError
+from rspt.training.whole_files import replace_whole, sync_folder
 
 AGENT_FORMAT, AGENT_VERSION = "rspt-agent", 1
 BYTES_MAX = 10**9
@@ -53,17 +52,12 @@ def save_agent_weights(path: Path, weights: AgentWeights, *, about: Mapping[str,
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path}: a file of weights must have a name that ends in .safetensors")
     content = agent_bytes(path, weights, about)
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(unfinished, content)
-        unfinished.replace(path)
+        replace_whole(path, content)
         sync_folder(path.parent)
     except OSError as error:
         raise CheckpointError(f"{path}: the weights cannot be written ({error.strerror or error})") from None
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 def agent_bytes(path: Path, weights: AgentWeights, about: Mapping[str, str]) -> bytes:
@@ -148,25 +142,6 @@ def to_json(value: dict[str, Any], path: Path, *, indent: int | None = None) -> 
         return json.dumps(value, indent=indent, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: what it should hold cannot be written as JSON ({error})") from None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file and have the disk keep it."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Have the disk keep the names in a folder."""
-    if os.name == "nt":  # which opens no folders
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_bytes(path: Path, limit: int) -> bytes:

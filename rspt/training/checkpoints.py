@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rspt.training import agent_weights
-from rspt.training.agent_weights import AgentWeights, CheckpointError, read_agent, read_bytes, sync_folder, write_whole
+from rspt.training.agent_weights import AgentWeights, CheckpointError, read_agent, read_bytes
 from rspt.training.checkpoint_files import (
     FOLDER,
     MANIFEST,
@@ -27,6 +27,7 @@ from rspt.training.checkpoint_files import (
     read_checkpoint,
     read_manifest,
 )
+from rspt.training.whole_files import sync_folder, write_whole
 
 _UNFINISHED = ".unfinished-"
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from rspt.errors import UsageError
-from rspt.training import agent_weights, checkpoint_files
+from rspt.training import checkpoint_files, whole_files
 from rspt.training import checkpoints as module
 from rspt.training.agent_weights import AgentWeights, CheckpointError, save_agent_weights
 from rspt.training.checkpoints import Checkpoints, load_agent_weights, load_checkpoint
@@ -280,7 +280,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_file_leaves_nothing(
     store = Checkpoints(tmp_path)
     save(store, 1)
     before = contents(tmp_path)
-    for place in (module, agent_weights):
+    for place in (module, whole_files):
         monkeypatch.setattr(place, "write_whole", half)
     with pytest.raises(CheckpointError, match="No space left"):
         save(store, 2)

@@ -17,7 +17,8 @@ from pydantic import Field
 from envs.settings import Settings
 from rspt.config import load_config
 from rspt.errors import UsageError
-from rspt.training import run_folder as module
+from rspt.training import folder_lock, run_record
+from rspt.training.metrics_table import MetricsTable
 from rspt.training.run_folder import RunFolder
 
 
@@ -121,9 +122,9 @@ def test_the_record_tells_the_commit(
     )
     (tools / "git").chmod(0o755)
     monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
-    assert module._git() == {"commit": "0123abc", "dirty": dirty}
+    assert run_record._git() == {"commit": "0123abc", "dirty": dirty}
     monkeypatch.setenv("PATH", str(tmp_path))  # no git at all
-    assert module._git() is None
+    assert run_record._git() is None
 
 
 def test_the_table_gets_a_column_when_something_new_is_measured(tmp_path: Path) -> None:
@@ -243,7 +244,7 @@ def test_a_row_that_is_written_in_half_does_not_spoil_the_next(tmp_path: Path, m
             self._file.flush()
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    table = module._Metrics(tmp_path / "metrics.csv")
+    table = MetricsTable(tmp_path / "metrics.csv")
     table.open()
     table.append(1, 0.0, {"loss": 1.0})
     original = Path.open
@@ -349,7 +350,7 @@ def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("by_file", [False, True])
 def test_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_file: bool) -> None:
     if by_file:
-        monkeypatch.setattr(module, "fcntl", None)
+        monkeypatch.setattr(folder_lock, "fcntl", None)
     run = RunFolder.begin(tmp_path, Small(), resume=False)
     for resume in (False, True):
         with pytest.raises(UsageError, match=f"the process {os.getpid()} on {socket.gethostname()} is at work") as told:
@@ -363,10 +364,10 @@ def test_one_process_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from rspt.training import run_folder
+from rspt.training import folder_lock
 if sys.argv[2] == "file":
-    run_folder.fcntl = None
-lock = run_folder._Lock(Path(sys.argv[1]) / ".lock")
+    folder_lock.fcntl = None
+lock = folder_lock.FolderLock(Path(sys.argv[1]) / ".lock")
 print("held", flush=True)
 time.sleep(100)
 """
@@ -376,7 +377,7 @@ time.sleep(100)
 @pytest.mark.parametrize("kind", ["system", "file"])
 def test_the_lock_ends_with_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     if kind == "file":
-        monkeypatch.setattr(module, "fcntl", None)
+        monkeypatch.setattr(folder_lock, "fcntl", None)
     command = [sys.executable, "-W", "ignore", "-c", HOLDER, str(tmp_path), kind]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as holder:
