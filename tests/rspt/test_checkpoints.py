@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from rspt.errors import UsageError
-from rspt.training import checkpoint_files, whole_files
+from rspt.training import agent_weights, checkpoint_files, whole_files
 from rspt.training import checkpoints as module
 from rspt.training.agent_weights import AgentWeights, CheckpointError, save_agent_weights
 from rspt.training.checkpoints import Checkpoints, load_agent_weights, load_checkpoint
