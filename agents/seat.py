@@ -130,10 +130,15 @@ class Seat:
         buffer.note(opponent_reward)
         self._starts = done.copy()
 
-    def learn(self, state: State) -> dict[str, float]:
-        """Update with the rollout, given the states (n) after its last step.
+    def learn(self, state: State, groups: NDArray[np.int64] | None = None) -> dict[str, float]:
+        """Update with the rollout.
 
         The first rollout only tells by what the networks' numbers are to be shifted and scaled.
+
+        Args:
+            state: of the n worlds after the last step.
+            groups: (n,) numbers of groups of worlds whose advantages are brought to the same scale, so that worlds in
+                which little is at stake count as much as others; None for one group.
         """
         if not self._standardized:
             for states in self.ppo.rollout_buffer.states(None):
@@ -143,6 +148,9 @@ class Seat:
         values = torch.from_numpy(self.value(state))
         buffer = self.ppo.rollout_buffer
         buffer.compute_returns_and_advantage(last_values=values, dones=self._starts)
+        for group in np.unique(groups).tolist() if groups is not None else ():
+            advantages = buffer.advantages[:, groups == group]
+            buffer.advantages[:, groups == group] = advantages / (advantages.std() + 1e-8)
         self.ppo.train()
         return self.ppo.update_metrics
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 import torch
@@ -31,27 +32,28 @@ class AgentWeights(NamedTuple):
         role: which player they are for.
         architecture: what is needed to build the networks again, as JSON has it.
         tensors: by their names in the networks.
+        about: where they come from, in words of one's own.
     """
 
     role: Role
     architecture: dict[str, Any]
     tensors: dict[str, Tensor]
+    about: Mapping[str, str] = MappingProxyType({})
 
 
-def save_agent_weights(path: Path, weights: AgentWeights, *, about: Mapping[str, str] = {}) -> None:
+def save_agent_weights(path: Path, weights: AgentWeights) -> None:
     """Write one file that `load_agent_weights` reads; it appears only when it is whole.
 
     Args:
         path: where to; ends in .safetensors.
         weights: what to write.
-        about: further metadata: where the weights come from.
 
     Raises:
         CheckpointError: if a number is not finite, or the file cannot be written.
     """
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path}: a file of weights must have a name that ends in .safetensors")
-    content = agent_bytes(path, weights, about)
+    content = agent_bytes(path, weights)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_whole(path, content)
@@ -60,18 +62,18 @@ def save_agent_weights(path: Path, weights: AgentWeights, *, about: Mapping[str,
         raise CheckpointError(f"{path}: the weights cannot be written ({error.strerror or error})") from None
 
 
-def agent_bytes(path: Path, weights: AgentWeights, about: Mapping[str, str]) -> bytes:
+def agent_bytes(path: Path, weights: AgentWeights) -> bytes:
     """The file of an agent's weights."""
     from safetensors import SafetensorError
     from safetensors.torch import save
 
     if weights.role not in _ROLES:
         raise CheckpointError(f"{path}: the role is {weights.role!r}, allowed are {' and '.join(_ROLES)}")
-    clash = sorted(set(about) & set(_OWN_METADATA))
+    clash = sorted(set(weights.about) & set(_OWN_METADATA))
     if clash:
         raise CheckpointError(f"{path}: the metadata {clash[0]!r} are its own, choose another name")
     told = {
-        **about,
+        **weights.about,
         "format": AGENT_FORMAT,
         "version": str(AGENT_VERSION),
         "role": weights.role,
@@ -111,7 +113,8 @@ def read_agent(path: Path, content: bytes) -> AgentWeights:
         if not is_finite(tensor):
             raise CheckpointError(f"{path}: the tensor {name!r} holds numbers that are not finite")
     architecture = read_json(path, told.get("architecture", "").encode())
-    return AgentWeights(cast("Role", role), architecture, tensors)
+    about = {name: value for name, value in told.items() if name not in _OWN_METADATA}
+    return AgentWeights(cast("Role", role), architecture, tensors, about)
 
 
 def checked_tensor(tensor: Tensor, path: Path, place: str) -> Tensor:

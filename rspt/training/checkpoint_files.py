@@ -86,7 +86,7 @@ def contents_of(
         if not NAME.fullmatch(name):
             raise CheckpointError(f"{path}: the weights' name {name!r} is not made of letters, digits, - and _ alone")
         file = f"{name}.safetensors"
-        files[file] = agent_bytes(path / file, agent, {})
+        files[file] = agent_bytes(path / file, agent)
     buffer = BytesIO()
     torch.save(_plain(trainer, path / TRAINER, "trainer"), buffer)
     files[TRAINER] = buffer.getvalue()

@@ -52,6 +52,7 @@ class DuelStage:
         opponents = opponents_of(settings, worlds.worlds)
         of_kind = {kind: np.flatnonzero(np.array([name == kind for name in opponents])) for kind in ("learner", "pool")}
         self._learner, self._pooled = of_kind["learner"], of_kind["pool"]
+        self._scripted = np.array([int(name == "scripted") for name in opponents])
         scripts = cycle(worlds.target_policies)
         policies = [next(scripts) if name == "scripted" else "external" for name in opponents]
         self.worlds = TrainingWorlds(
@@ -152,7 +153,11 @@ class DuelStage:
         if self.target is not None and len(self._learner):
             state = self._target_state(self._learner, self._last_actions)
             updates["target"] = self._beside.submit(self.target.learn, state)
-        learnt = {"tracker": self.tracker.learn(self._tracker_state())} if self.settings.tracker_learns else {}
+        learnt = (
+            {"tracker": self.tracker.learn(self._tracker_state(), self._scripted)}
+            if self.settings.tracker_learns
+            else {}
+        )
         learnt |= {player: update.result() for player, update in updates.items()}
         return {f"{player}/{name}": value for player, told in learnt.items() for name, value in told.items()}
 

@@ -45,7 +45,7 @@ class DuelSettings(Settings):
     """Steps of the worlds, each of which is one of the tracker."""
     rollout_steps: int = Field(64, ge=1, le=10_000)
     """Steps of each world between two updates."""
-    scripted_share: float = Field(0.4, ge=0.0, le=1.0)
+    scripted_share: float = Field(0.5, ge=0.0, le=1.0)
     """Share of the worlds in which a script moves the target."""
     pool_share: float = Field(0.2, ge=0.0, le=1.0)
     """Share of the worlds in which a past snapshot of the learning target plays; it plays itself in the rest."""
@@ -57,7 +57,7 @@ class DuelSettings(Settings):
     """Steps at the beginning in which only the critics learn."""
     lesson: LessonSettings | None = LessonSettings(buffer=30_000, batch_size=256)
     """What the privileged planner goes on teaching the tracker while it learns from rewards; null for nothing."""
-    lesson_weight: float = Field(2.0, ge=0.0, le=100.0)
+    lesson_weight: float = Field(4.0, ge=0.0, le=100.0)
     """Of the lesson's losses."""
     lesson_every: int = Field(4, ge=1, le=1000)
     """Steps from which the planner looks at one."""

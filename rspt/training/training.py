@@ -15,13 +15,13 @@ from tqdm import tqdm
 from agents.learned import LearnedAgent
 from agents.networks import Actor, Sizes
 from envs.jit import announced_compilation
-from rspt.actors import load_actor
+from rspt.actors import load_actor, path_of
 from rspt.predictor import training as predictor_training
 from rspt.signals import StopRequest
 from rspt.training.about import told_of
 from rspt.training.agent_weights import AgentWeights, Role, save_agent_weights
 from rspt.training.checkpoint_files import Checkpoint
-from rspt.training.checkpoints import Checkpoints
+from rspt.training.checkpoints import Checkpoints, load_agent_weights
 from rspt.training.curves import draw_curves
 from rspt.training.failure import NotFiniteError, dump, not_finite
 from rspt.training.run_folder import METRICS, RunFolder
@@ -93,10 +93,13 @@ class _Training:
     def __init__(self, settings: TrackerSettings, run: RunFolder, console: Console, device: str) -> None:
         self._settings, self._run, self._console, self._device = settings, run, console, device
         self._checkpoints = Checkpoints(run.checkpoints_folder, keep_last=settings.keep_last)
-        tracker = new_tracker(settings) if settings.start_from is None else load_actor(settings.start_from, "tracker")
+        tracker, before = new_tracker(settings), None
+        if settings.start_from is not None:
+            tracker = load_actor(settings.start_from, "tracker")
+            before = load_agent_weights(path_of(settings.start_from, "tracker"), role="tracker").about
         self._actors: Actors = {"tracker": tracker}
         self._names = stages_of(settings)
-        self._about = told_of(settings)
+        self._about = told_of(settings, before)
         self._number, self._before = 0, 0
         self._best = -np.inf
         self._ended: list[tuple[float, int, bool]] = []
@@ -133,7 +136,7 @@ class _Training:
         """What the learners of a stage are at its end, to be compared with what they become."""
         for role, actor in self._stage.actors().items():
             path = self._run.path / f"{role}-after-{stage}.safetensors"
-            save_agent_weights(path, _weights(role, actor), about={"steps": str(self._driven), **self._about})
+            save_agent_weights(path, self._weights(role, actor))
 
     def _play(self, bar: "tqdm[Any]", stop: StopRequest) -> bool:
         """Play one stage to its end; False if asked to stop before."""
@@ -206,18 +209,16 @@ class _Training:
     def _save(self, score: Score | None, *, exact: bool) -> None:
         """Write a checkpoint; the best one's tracker and the last target also lie in the run's folder."""
         judged = None if score is None else score.success + score.success_safe + score.total_reward / 500.0
-        weights = {role: _weights(role, actor) for role, actor in self._now().items()}
-        about = {"steps": str(self._driven), **self._about}
+        weights = {role: self._weights(role, actor) for role, actor in self._now().items()}
         if exact and (judged is None or judged > self._best or not (self._run.path / WEIGHTS).exists()):
-            save_agent_weights(self._run.path / WEIGHTS, weights["tracker"], about=about)
+            save_agent_weights(self._run.path / WEIGHTS, weights["tracker"])
         if exact and "target" in weights:
-            save_agent_weights(self._run.path / TARGET_WEIGHTS, weights["target"], about=about)
+            save_agent_weights(self._run.path / TARGET_WEIGHTS, weights["target"])
         self._best = max(self._best, -np.inf if judged is None else judged)
         self._checkpoints.save(
             self._driven,
             {str(role): agent for role, agent in weights.items()},
             {
-                "about": self._about,
                 "stage": self._number,
                 "before": self._before,
                 "state": self._stage.state(),
@@ -228,6 +229,11 @@ class _Training:
             exact=exact,
             score=judged,
         )
+
+    def _weights(self, role: Role, actor: Actor) -> AgentWeights:
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in actor.state_dict().items()}
+        about = {"steps": str(self._driven), **self._about}
+        return AgentWeights(role, actor.sizes._asdict(), tensors, about)
 
     def _restore(self) -> dict[str, Any] | None:
         """Go on with the newest checkpoint, if there is one: the state of the stage that it is in."""
@@ -246,11 +252,6 @@ class _Training:
         self._console.print(f"Going on after {checkpoint.step:,} steps, {exactly}.", highlight=False)
         state: dict[str, Any] = trainer["state"]
         return state
-
-
-def _weights(role: Role, actor: Actor) -> AgentWeights:
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in actor.state_dict().items()}
-    return AgentWeights(role, actor.sizes._asdict(), tensors)
 
 
 def _actor(weights: AgentWeights) -> Actor:

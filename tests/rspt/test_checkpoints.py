@@ -578,7 +578,7 @@ def test_a_file_of_weights_comes_back_and_others_may_read_it(tmp_path: Path) -> 
     path, mask = tmp_path / "new" / "target.safetensors", os.umask(0o022)
     try:
         for seed in (1, 2):  # the second one replaces the first
-            save_agent_weights(path, weights(seed)["target"], about={"seed": str(seed)})
+            save_agent_weights(path, weights(seed)["target"]._replace(about={"seed": str(seed)}))
             assert_equal({"a": load_agent_weights(path, role="target")}, {"a": weights(seed)["target"]})
         checkpoint = save(Checkpoints(tmp_path), 1)
     finally:
@@ -592,7 +592,7 @@ def test_a_file_of_weights_comes_back_and_others_may_read_it(tmp_path: Path) -> 
         told = file.metadata()
     assert told == {"format": "rspt-agent", "version": "1", "role": "target", "architecture": "{}", "seed": "2"}
     with pytest.raises(CheckpointError, match="'role'"):
-        save_agent_weights(path, weights()["target"], about={"role": "tracker"})
+        save_agent_weights(path, weights()["target"]._replace(about={"role": "tracker"}))
     with pytest.raises(CheckpointError, match=r"ends in \.safetensors"):
         save_agent_weights(tmp_path / "target.pt", weights()["target"])
 

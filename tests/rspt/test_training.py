@@ -17,7 +17,7 @@ from rspt.config import load_config
 from rspt.errors import UsageError
 from rspt.signals import StopRequest
 from rspt.training.about import told_of
-from rspt.training.checkpoints import Checkpoints, load_checkpoint
+from rspt.training.checkpoints import Checkpoints, load_agent_weights, load_checkpoint
 from rspt.training.failure import NotFiniteError
 from rspt.training.settings import TrackerSettings
 from rspt.training.teacher import TeacherStage
@@ -132,6 +132,18 @@ def test_a_stage_alone_begins_with_a_tracker_that_is_there(trained, tmp_path):
         run(tmp_path / "none", settings=settings.model_copy(update={"start_from": "nowhere"}))
 
 
+def test_stages_one_by_one_are_the_same_as_all_in_one_run(trained, tmp_path):
+    settings = SETTINGS.model_copy(
+        update={"teacher": None, "start_from": str(trained / "tracker-after-teacher.safetensors")}
+    )
+    assert run(tmp_path / "later", settings=settings)
+    for role, name in (("tracker", "tracker-after-duel"), ("target", "target-after-duel")):
+        ours, theirs = (
+            load_agent_weights(out / f"{name}.safetensors", role=role) for out in (tmp_path / "later", trained)
+        )
+        assert all(torch.equal(ours.tensors[key], theirs.tensors[key]) for key in theirs.tensors)
+
+
 def test_a_number_that_is_not_finite_ends_the_training_before_it_gets_into_a_checkpoint(tmp_path, monkeypatch):
     def learn(stage):
         if stage.driven > 1024:
@@ -161,6 +173,18 @@ def test_weights_tell_what_they_were_trained_on(trained, tmp_path):
     told = told_of(SETTINGS.model_copy(update={"worlds": worlds}))
     assert told["families"] == "blocks"
     assert json.loads(told["layout_files"]) == {str(drawn): load_layout(drawn).hash}
+
+
+def test_weights_tell_what_those_were_trained_on_that_they_began_with(trained, tmp_path):
+    """Else a tracker whose teacher knew a family could be called unseen there."""
+    settings = SETTINGS.model_copy(update={"start_from": str(trained / WEIGHTS), "teacher": None, "clone": None})
+    worlds = settings.worlds.model_copy(update={"layouts": ("rooms", "blocks")})
+    assert run(tmp_path, settings=settings.model_copy(update={"worlds": worlds}))
+    about = load_agent_weights(tmp_path / WEIGHTS, role="tracker").about
+    assert about["families"] == "blocks,pillars,mixed,rooms"
+    assert json.loads(about["stages"]) == {"teacher": 2048, "clone": 512, "duel": 4096}
+    newest = sorted((tmp_path / "checkpoints").iterdir())[-1]
+    assert load_agent_weights(newest, role="tracker").about["families"] == about["families"]
 
 
 def test_steps_are_shared_out_among_the_stages():
