@@ -1,5 +1,6 @@
 """The duel: the tracker and a target that learns to escape play the same worlds at the same time, and both learn."""
 
+import copy
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle
 from typing import Any
@@ -65,6 +66,7 @@ class DuelStage:
         self.tracker = _seat(
             space, worlds.worlds, steps, settings.tracker, tracker, fitted=skilled, seed=seed, device=device
         )
+        self._average = copy.deepcopy(tracker)
         self.target: Seat | None = None
         if len(self._learner) or len(self._pooled):
             self.target = _seat(
@@ -94,8 +96,8 @@ class DuelStage:
             self._pool.deal()
 
     def actors(self) -> Actors:
-        """Those that learn."""
-        actors: Actors = {"tracker": self.tracker.ppo.policy.actor}
+        """Those that learn: the tracker as it has been on average, the target as it is."""
+        actors: Actors = {"tracker": self._average}
         if self.target is not None:
             actors["target"] = self.target.ppo.policy.actor
         return actors
@@ -105,6 +107,7 @@ class DuelStage:
         return {
             "driven": self.driven,
             "tracker": self.tracker.state(),
+            "average": dict(self._average.state_dict()),
             "target": None if self.target is None else self.target.state(),
             "lesson": None if self._lesson is None else self._lesson.state(),
             "pool": self._pool.state(),
@@ -114,6 +117,7 @@ class DuelStage:
         """Go on with what `state` gave; `begin` is to follow."""
         self.driven = int(state["driven"])
         self.tracker.restore(state["tracker"])
+        self._average.load_state_dict(state["average"])
         if self._lesson is not None:
             self._lesson.restore(state["lesson"])
         if self.target is not None:
@@ -143,6 +147,7 @@ class DuelStage:
         totals = [self._step() for _ in range(settings.rollout_steps)]
         metrics = dict(zip(("reward_tracker", "reward_target"), np.mean(totals, axis=0).tolist(), strict=True))
         metrics |= self._learn()
+        self._follow_tracker(at_once=warming)
         if self.target is not None and self.driven // settings.snapshot_steps > before:
             self._pool.keep(self.target.ppo.policy.actor)
         return Round(metrics, self.worlds.drain())
@@ -160,6 +165,15 @@ class DuelStage:
         )
         learnt |= {player: update.result() for player, update in updates.items()}
         return {f"{player}/{name}": value for player, told in learnt.items() for name, value in told.items()}
+
+    @torch.no_grad()
+    def _follow_tracker(self, *, at_once: bool) -> None:
+        """Bring the average up to date: by what a rollout counts, or to where the learner is."""
+        steps = self.settings.rollout_steps * self.worlds.num_worlds
+        share = 1.0 if at_once else min(1.0, steps / self.settings.average_steps)
+        learner = self.tracker.ppo.policy.actor.state_dict()
+        for name, mean in self._average.state_dict().items():
+            mean.lerp_(learner[name].to(mean.device), share)
 
     def _step(self) -> tuple[float, float]:
         """One step of all worlds; the mean rewards of trackers and of learning targets."""

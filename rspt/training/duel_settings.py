@@ -45,7 +45,7 @@ class DuelSettings(Settings):
     """Steps of the worlds, each of which is one of the tracker."""
     rollout_steps: int = Field(64, ge=1, le=10_000)
     """Steps of each world between two updates."""
-    scripted_share: float = Field(0.5, ge=0.0, le=1.0)
+    scripted_share: float = Field(0.4, ge=0.0, le=1.0)
     """Share of the worlds in which a script moves the target."""
     pool_share: float = Field(0.2, ge=0.0, le=1.0)
     """Share of the worlds in which a past snapshot of the learning target plays; it plays itself in the rest."""
@@ -63,6 +63,9 @@ class DuelSettings(Settings):
     """Steps from which the planner looks at one."""
     auxiliary_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the target's foretelling of the tracker's reward (AD-VAT)."""
+    average_steps: int = Field(400_000, ge=1, le=1_000_000_000)
+    """Steps over which the tracker that is kept and judged is an exponential average of the one that learns: it stays
+    nearer to what the teacher stage knows of buildings that it has not seen."""
     tracker_learns: bool = True
     """Whether the tracker learns, too; if not, it does what it does best, and the target learns to escape it."""
     tracker: PpoSettings = PpoSettings(spread=0.1)
@@ -77,7 +80,7 @@ class DuelSettings(Settings):
             reward_escape=0.5,
             reward_hidden=0.7,
             reward_lost=1.0,
-            cost_collision=2.0,
+            cost_collision=1.0,
             cost_ramming=4.0,
             cost_near=1.0,
         ),

@@ -72,6 +72,41 @@ def test_both_players_learn_in_the_same_worlds():
         stage.close()
 
 
+def test_the_tracker_that_is_kept_is_an_average():
+    settings = DUEL.model_copy(update={"average_steps": 256, "critic_steps": 64})
+    stage = DuelStage(settings, WORLDS, tracker=tracker(), skilled=False, target=None, seed=0)
+    try:
+        stage.begin()
+        stage.round()  # 64 steps: the numbers are standardised
+        kept, learner = stage.actors()["tracker"], stage.tracker.ppo.policy.actor
+        assert torch.equal(weights(kept), weights(learner))
+        assert torch.equal(kept.trunk.numbers.shift, learner.trunk.numbers.shift)
+        for _ in range(2):
+            before = weights(kept)
+            stage.round()
+            torch.testing.assert_close(weights(kept), 0.75 * before + 0.25 * weights(learner))
+        assert not torch.equal(weights(kept), weights(learner))
+    finally:
+        stage.close()
+
+
+def test_groups_of_worlds_count_alike(monkeypatch):
+    """A lost target is worth fifty steps: worlds in which that happens would decide all."""
+    stage = DuelStage(DUEL, WORLDS, tracker=tracker(), skilled=True, target=None, seed=0)
+    try:
+        stage.begin()
+        stage.round()
+        learner, seen = stage.tracker.ppo, {}
+        monkeypatch.setattr(learner, "train", lambda: seen.update(advantages=learner.rollout_buffer.advantages.copy()))
+        stage.round()
+        scripted = stage._scripted.astype(bool)
+        assert 0 < scripted.sum() < len(scripted)
+        for group in (scripted, ~scripted):
+            assert seen["advantages"][:, group].std() == pytest.approx(1.0, abs=1e-3)
+    finally:
+        stage.close()
+
+
 def test_a_tracker_that_does_not_learn_stays_as_it_is():
     settings = DUEL.model_copy(update={"tracker_learns": False, "total_steps": 256})
     skilled = tracker()
