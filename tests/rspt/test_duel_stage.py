@@ -97,6 +97,7 @@ def test_groups_of_worlds_count_alike(monkeypatch):
         stage.begin()
         stage.round()
         learner, seen = stage.tracker.ppo, {}
+        learner.update_metrics = {}
         monkeypatch.setattr(learner, "train", lambda: seen.update(advantages=learner.rollout_buffer.advantages.copy()))
         stage.round()
         scripted = stage._scripted.astype(bool)
