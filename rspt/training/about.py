@@ -10,22 +10,17 @@ from rspt.training.settings import TrackerSettings
 from rspt.training.validation import FIRST_SEED
 
 
-def told_of(settings: TrackerSettings, before: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Metadata of weights: families and files that were trained on, seeds, noise, the stages and their steps.
+def told_of(settings: TrackerSettings, before: Mapping[str, str] = {}) -> dict[str, str]:
+    """Metadata of weights: families and files that were trained on, seeds, noise.
 
     Args:
         settings: of the training.
         before: what the weights tell that it begins with; that counts, too.
     """
-    worlds, before = settings.worlds, before or {}
+    worlds = settings.worlds
     files = json.loads(before.get("layout_files", "{}"))
     files |= {name: load_layout(name).hash for name in worlds.layouts if name not in FAMILIES}
     families = [*filter(None, before.get("families", "").split(",")), *worlds.layouts]
-    stages = {"teacher": settings.teacher, "clone": settings.clone, "duel": settings.duel}
-    steps = json.loads(before.get("stages", "{}"))
-    for name, stage in stages.items():
-        if stage is not None:
-            steps[name] = steps.get(name, 0) + stage.total_steps
     return {
         "rspt": rspt.__version__,
         "families": ",".join(name for name in dict.fromkeys(families) if name in FAMILIES),
@@ -34,5 +29,10 @@ def told_of(settings: TrackerSettings, before: Mapping[str, str] | None = None) 
         "ablation": worlds.perception.ablation,
         "seed": str(settings.seed),
         "validation_seeds": f"from {FIRST_SEED}",
-        "stages": json.dumps(steps),
     }
+
+
+def stages_told(done: Mapping[str, int], before: Mapping[str, str] = {}) -> str:
+    """The metadata `stages`: the steps of each stage, with those that the weights had behind them before."""
+    steps: dict[str, int] = json.loads(before.get("stages", "{}"))
+    return json.dumps({name: steps.get(name, 0) + done.get(name, 0) for name in dict.fromkeys([*steps, *done])})

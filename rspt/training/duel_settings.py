@@ -63,7 +63,7 @@ class DuelSettings(Settings):
     """Steps from which the planner looks at one."""
     auxiliary_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the target's foretelling of the tracker's reward (AD-VAT)."""
-    average_steps: int = Field(400_000, ge=1, le=1_000_000_000)
+    average_steps: int = Field(1_500_000, ge=1, le=1_000_000_000)
     """Steps over which the tracker that is kept and judged is an exponential average of the one that learns: it stays
     nearer to what the teacher stage knows of buildings that it has not seen."""
     tracker_learns: bool = True

@@ -4,6 +4,7 @@ import contextlib
 import math
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from envs.jit import announced_compilation
 from rspt.actors import load_actor, path_of
 from rspt.predictor import training as predictor_training
 from rspt.signals import StopRequest
-from rspt.training.about import told_of
+from rspt.training.about import stages_told, told_of
 from rspt.training.agent_weights import AgentWeights, Role, save_agent_weights
 from rspt.training.checkpoint_files import Checkpoint
 from rspt.training.checkpoints import Checkpoints, load_agent_weights
@@ -93,14 +94,15 @@ class _Training:
     def __init__(self, settings: TrackerSettings, run: RunFolder, console: Console, device: str) -> None:
         self._settings, self._run, self._console, self._device = settings, run, console, device
         self._checkpoints = Checkpoints(run.checkpoints_folder, keep_last=settings.keep_last)
-        tracker, before = new_tracker(settings), None
+        tracker = new_tracker(settings)
+        self._told_before: Mapping[str, str] = {}
         if settings.start_from is not None:
             tracker = load_actor(settings.start_from, "tracker")
-            before = load_agent_weights(path_of(settings.start_from, "tracker"), role="tracker").about
+            self._told_before = load_agent_weights(path_of(settings.start_from, "tracker"), role="tracker").about
         self._actors: Actors = {"tracker": tracker}
         self._names = stages_of(settings)
-        self._about = told_of(settings, before)
-        self._number, self._before = 0, 0
+        self._about = told_of(settings, self._told_before)
+        self._done: dict[str, int] = {}
         self._best = -np.inf
         self._ended: list[tuple[float, int, bool]] = []
         self._stage: Stage
@@ -108,15 +110,20 @@ class _Training:
     @property
     def _driven(self) -> int:
         """Steps of the worlds in all stages so far."""
-        return self._before + self._stage.driven
+        return sum(self._done.values()) + self._stage.driven
+
+    @property
+    def _name(self) -> str:
+        """The stage that is under way."""
+        return self._names[len(self._done)]
 
     def run(self, stop: StopRequest) -> bool:
         """Learn until the end, or until asked to stop."""
         state = self._restore()
         bar = tqdm(total=self._settings.total_steps, unit="step", disable=None, file=sys.stderr, smoothing=0.05)
-        bar.update(self._before + (0 if state is None else int(state["driven"])))
+        bar.update(sum(self._done.values()) + (0 if state is None else int(state["driven"])))
         with bar:
-            for name in self._names[self._number :]:
+            for name in self._names[len(self._done) :]:
                 self._stage = make_stage(name, self._settings, self._actors, device=self._device)
                 try:
                     if state is not None:
@@ -126,8 +133,7 @@ class _Training:
                         return False
                     self._actors |= self._stage.actors()
                     self._keep_learners(name)
-                    self._before += self._stage.driven
-                    self._number += 1
+                    self._done[name] = self._stage.driven
                 finally:
                     self._stage.close()
         return True
@@ -149,7 +155,7 @@ class _Training:
             self._log(done, rate)
             self._check(done)
             bar.update(self._driven - before)
-            bar.set_postfix_str(f"{self._names[self._number]}: {self._told()}")
+            bar.set_postfix_str(f"{self._name}: {self._told()}")
             if stop:
                 self._save(None, exact=False)
                 return False
@@ -193,7 +199,7 @@ class _Training:
             score = validate(LearnedAgent(tracker), self._settings.validation, self._settings.worlds)
             self._run.log(self._driven, {f"validation/{name}": value for name, value in score._asdict().items()})
             line = (
-                f"{self._driven:>10,} steps ({self._names[self._number]}): validation success {score.success:.2f}, safe"
+                f"{self._driven:>10,} steps ({self._name}): validation success {score.success:.2f}, safe"
                 f" {score.success_safe:.2f}, return {score.total_reward:.0f}; training {self._told()}"
             )
             if bar.disable:
@@ -219,8 +225,7 @@ class _Training:
             self._driven,
             {str(role): agent for role, agent in weights.items()},
             {
-                "stage": self._number,
-                "before": self._before,
+                "done": dict(self._done),
                 "state": self._stage.state(),
                 "best": self._best,
                 "ended": [list(episode) for episode in self._ended],
@@ -232,7 +237,8 @@ class _Training:
 
     def _weights(self, role: Role, actor: Actor) -> AgentWeights:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in actor.state_dict().items()}
-        about = {"steps": str(self._driven), **self._about}
+        done = {**self._done, self._name: self._stage.driven}
+        about = {**self._about, "steps": str(self._driven), "stages": stages_told(done, self._told_before)}
         return AgentWeights(role, actor.sizes._asdict(), tensors, about)
 
     def _restore(self) -> dict[str, Any] | None:
@@ -244,7 +250,7 @@ class _Training:
             return None
         self._actors = {weights.role: _actor(weights) for weights in checkpoint.weights.values()}
         trainer = checkpoint.trainer
-        self._number, self._before = int(trainer["stage"]), int(trainer["before"])
+        self._done = {str(name): int(steps) for name, steps in trainer["done"].items()}
         self._best = float(trainer["best"])
         self._ended = [(total, length, success) for total, length, success in trainer["ended"]]
         self._run.rewind(checkpoint.step)

@@ -162,8 +162,9 @@ def test_a_number_that_is_not_finite_ends_the_training_before_it_gets_into_a_che
 
 
 def test_weights_tell_what_they_were_trained_on(trained, tmp_path):
-    with safe_open(trained / WEIGHTS, framework="pt") as file:
+    with safe_open(trained / "tracker-after-duel.safetensors", framework="pt") as file:
         about = file.metadata()
+    assert about["steps"] == "4608"
     assert about["families"] == "blocks,pillars,mixed"
     assert json.loads(about["stages"]) == {"teacher": 2048, "clone": 512, "duel": 2048}
     assert about["layout_files"] == "{}"
@@ -177,10 +178,11 @@ def test_weights_tell_what_they_were_trained_on(trained, tmp_path):
 
 def test_weights_tell_what_those_were_trained_on_that_they_began_with(trained, tmp_path):
     """Else a tracker whose teacher knew a family could be called unseen there."""
-    settings = SETTINGS.model_copy(update={"start_from": str(trained / WEIGHTS), "teacher": None, "clone": None})
+    first = trained / "tracker-after-duel.safetensors"
+    settings = SETTINGS.model_copy(update={"start_from": str(first), "teacher": None, "clone": None})
     worlds = settings.worlds.model_copy(update={"layouts": ("rooms", "blocks")})
     assert run(tmp_path, settings=settings.model_copy(update={"worlds": worlds}))
-    about = load_agent_weights(tmp_path / WEIGHTS, role="tracker").about
+    about = load_agent_weights(tmp_path / "tracker-after-duel.safetensors", role="tracker").about
     assert about["families"] == "blocks,pillars,mixed,rooms"
     assert json.loads(about["stages"]) == {"teacher": 2048, "clone": 512, "duel": 4096}
     newest = sorted((tmp_path / "checkpoints").iterdir())[-1]
