@@ -31,7 +31,7 @@ _TURN_KEPT = 0.7
 """Share of its turn rate that a mover is expected to keep from one step to the next."""
 _TIGHT_M = 0.06
 """Room in metres beside the body that counts as contact, for the interpolation of the grid is not exact."""
-_COMFORT_M, _DISCOMFORT = 0.35, 3.0
+_COMFORT_M, _DISCOMFORT = 0.40, 6.0
 """Room in metres beside the body below which each metre less costs so much: who imitates the planner is less exact."""
 _BLIND_M, _BLIND_COST, _BLIND_SLOPE = 0.02, 2.0, 20.0
 """Backing off so many metres farther than anybody has looked costs so much, and each metre so much more."""

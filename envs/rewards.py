@@ -19,7 +19,10 @@ class TrackerWeights(Settings):
     """Weights of the tracker's terms; the defaults give plain r1, whose sum over an episode is its return AR."""
 
     reward_tracking: float = 1.0
-    """Of r1 = max(-1, 1 - |d - d*|/d* - |θ|/θ_half)."""
+    """Of r1 = max(-1, 1 - |d - d*|/d* - |θ|/θ_half), through walls as well."""
+    reward_in_sight: float = 0.0
+    """Of r1 while the target is visible, and of -1 while it is not. Plain r1 pays for facing an obstacle that
+    hides the target, and takes away for the way round: a tracker that learns from it stands still there."""
     cost_hidden: float = Field(0.0, ge=0.0)
     """Of each step in which the target is not visible."""
     cost_contact: float = Field(0.0, ge=0.0)
@@ -98,6 +101,7 @@ def rewards_of(
     tracker_terms = _weighted(
         settings.tracker,
         reward_tracking=tracking,
+        reward_in_sight=np.where(status.visible, tracking, -1.0),
         cost_hidden=hidden,
         cost_contact=(status.contact | status.contact_distractor).astype(np.float64),
         cost_ramming=status.contact_target.astype(np.float64),

@@ -75,7 +75,9 @@ class DuelSettings(Settings):
     reward: RewardSettings = RewardSettings(
         zero_sum_part=1.0,
         discount=0.98,
-        tracker=TrackerWeights(cost_hidden=0.5, cost_contact=5.0, cost_ramming=1.0, cost_lost=1.0),
+        tracker=TrackerWeights(
+            reward_tracking=0.0, reward_in_sight=1.0, cost_contact=5.0, cost_ramming=1.0, cost_lost=1.0
+        ),
         target=TargetWeights(
             reward_escape=0.5,
             reward_hidden=0.7,

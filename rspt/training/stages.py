@@ -13,6 +13,8 @@ from rspt.training.stage import Actors, Stage
 from rspt.training.teacher import TeacherStage
 
 StageName = Literal["teacher", "clone", "duel"]
+TRACKER_STAGES: tuple[StageName, ...] = ("teacher", "duel")
+"""Those in which the tracker learns."""
 _SEED_STEP = 7919
 """Between the seeds of two stages."""
 

@@ -28,11 +28,11 @@ from rspt.training.failure import NotFiniteError, dump, not_finite
 from rspt.training.run_folder import METRICS, RunFolder
 from rspt.training.settings import TrackerSettings
 from rspt.training.stage import Actors, Round, Stage
-from rspt.training.stages import make_stage, new_tracker, stages_of
+from rspt.training.stages import TRACKER_STAGES, make_stage, new_tracker, stages_of
 from rspt.training.validation import Score, validate
 
 WEIGHTS = "tracker.safetensors"
-"""The best tracker of a run, in its folder."""
+"""The tracker that a run has come to, in its folder: the last one that validated as well as any of its stage."""
 TARGET_WEIGHTS = "target.safetensors"
 """The learning target as it was at the end, likewise."""
 CURVES = "curves.png"
@@ -40,6 +40,10 @@ CURVES = "curves.png"
 PREDICTOR = "predictor"
 """Folder of the predictor's training in that of the run."""
 _EPISODES_TOLD = 200
+_AS_WELL = 0.1
+"""A score that is less than this below the best is as good: that much hangs on the luck of two or three episodes."""
+_LATER_STAGE = 10.0
+"""More than scores can differ by: what a later stage has made of a tracker counts above what it began with."""
 
 
 def train(
@@ -213,10 +217,10 @@ class _Training:
         return {**self._actors, **self._stage.actors()}
 
     def _save(self, score: Score | None, *, exact: bool) -> None:
-        """Write a checkpoint; the best one's tracker and the last target also lie in the run's folder."""
-        judged = None if score is None else score.success + score.success_safe + score.total_reward / 500.0
+        """Write a checkpoint; the tracker that is to be used and the last target also lie in the run's folder."""
+        judged = None if score is None else self._judged(score)
         weights = {role: self._weights(role, actor) for role, actor in self._now().items()}
-        if exact and (judged is None or judged > self._best or not (self._run.path / WEIGHTS).exists()):
+        if exact and (judged is None or judged > self._best - _AS_WELL or not (self._run.path / WEIGHTS).exists()):
             save_agent_weights(self._run.path / WEIGHTS, weights["tracker"])
         if exact and "target" in weights:
             save_agent_weights(self._run.path / TARGET_WEIGHTS, weights["target"])
@@ -234,6 +238,10 @@ class _Training:
             exact=exact,
             score=judged,
         )
+
+    def _judged(self, score: Score) -> float:
+        stages = sum(name in TRACKER_STAGES for name in [*self._done, self._name])
+        return _LATER_STAGE * stages + score.success + score.success_safe + score.total_reward / 500.0
 
     def _weights(self, role: Role, actor: Actor) -> AgentWeights:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in actor.state_dict().items()}

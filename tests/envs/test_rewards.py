@@ -72,6 +72,13 @@ def test_costs_of_the_tracker(name, flags):
     assert reward(status_of(), settings).tracker[0] == pytest.approx(1.0)
 
 
+def test_behind_an_obstacle_it_does_not_matter_where_the_tracker_looks():
+    settings = RewardSettings(tracker=TrackerWeights(reward_tracking=0.0, reward_in_sight=1.0))
+    for distance in (2.5, 4.0):
+        assert reward(status_of(distance=distance), settings).tracker == reward(status_of(distance=distance)).tracker
+        assert reward(status_of(distance=distance, visible=False), settings).tracker[0] == pytest.approx(-1.0)
+
+
 @pytest.mark.parametrize(
     ("distance", "visible", "cost"), [(2.5, True, 0.0), (1.0, True, 0.18), (1.0, False, 0.0), (9.0, True, 0.0)]
 )

@@ -22,6 +22,7 @@ from rspt.training.failure import NotFiniteError
 from rspt.training.settings import TrackerSettings
 from rspt.training.teacher import TeacherStage
 from rspt.training.training import TARGET_WEIGHTS, WEIGHTS, train
+from rspt.training.validation import Score
 
 SETTINGS = load_config(TrackerSettings, "smoke").model_copy(update={"keep_last": 10})
 EXACT = [1024, 2048, 2560, 3072, 4096, 4608]
@@ -104,6 +105,23 @@ def test_a_stop_keeps_what_was_learnt_and_says_that_it_is_not_exact(tmp_path):
     assert SETTINGS.teacher is not None
     assert checkpoint.step == SETTINGS.worlds.worlds * SETTINGS.teacher.rollout_steps
     assert run(out, resume=True, settings=short())
+
+
+@pytest.mark.parametrize(
+    ("successes", "kept_at"),
+    [
+        # teacher stage at 1024 and 2048, clone at 2560, duel at 3072, 4096 and 4608
+        ((1.0, 1.0, 1.0, 0.7, 0.9, 0.5), 4096),  # worse than the teacher's, but the duel is what was asked for
+        ((1.0, 1.0, 1.0, 0.9, 0.9, 0.85), 4608),  # about as good as the best
+        ((0.9, 0.5, 0.5, 0.9, 0.7, 0.7), 3072),
+    ],
+)
+def test_the_tracker_of_a_run_is_the_last_good_one_of_its_last_stage(tmp_path, monkeypatch, successes, kept_at):
+    scores = iter([Score(success, 0.0, 0.0, 500.0, 1.0) for success in successes])
+    monkeypatch.setattr("rspt.training.training.validate", lambda *_: next(scores))
+    out = tmp_path / "run"
+    assert run(out)
+    assert load_agent_weights(out / WEIGHTS, role="tracker").about["steps"] == str(kept_at)
 
 
 def test_another_seed_gives_another_tracker(trained, tmp_path):
