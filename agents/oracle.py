@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agents.agent import DISTANCE_M, Observation, Share, Space, View, actions_of, at_once, body_of
 from agents.grids import is_drivable, sees, way_ahead
 from agents.regrets import Regrets
-from agents.rollouts import SPEEDS, TURNS, Body, Scene, driven, judged_commands, predicted
+from agents.rollouts import SPEEDS, TURNS, Body, Comfort, Scene, driven, judged_commands, predicted
 
 KEEP_M = 0.33
 """Clearance in metres that a straight way needs for the planner to trust it."""
@@ -83,6 +83,7 @@ class Oracle:
         *,
         regret_max: float = REGRET_MAX,
         room_behind_m: NDArray[np.float64] | None = None,
+        comfort: Comfort | None = None,
     ) -> tuple[NDArray[np.float64], Regrets]:
         """Actions (B, 2) from the truth alone, and how much worse others are, up to `regret_max`.
 
@@ -91,6 +92,8 @@ class Oracle:
             regret_max: likewise.
             room_behind_m: (B,) how far back the robots can have seen that nothing stands there: a planner that teaches
                 does not back off farther, for those who learn from it do not know what it knows.
+            comfort: how dear it is to pass obstacles closely; dearer for a planner that teaches, for those who learn
+                from it are less exact. Its own if None.
 
         Raises:
             ValueError: without a view, or if the number of worlds is not that of the last `reset`.
@@ -109,6 +112,8 @@ class Oracle:
         def solve(worlds: NDArray[np.int64]) -> None:
             for world in worlds.tolist():
                 scene, body, after = problems[world]
+                if comfort is not None:
+                    scene = scene._replace(comfort=comfort)
                 if room_behind_m is not None:
                     scene = scene._replace(room_behind_m=float(room_behind_m[world]))
                 judged = judged_commands(scene, body, after[:3], after[3:], self._distance_m, regret_max)

@@ -47,10 +47,15 @@ class DuelPPO(PPO):
                 values, log_prob, entropy, foretold = self.policy.evaluate(data.observations, data.actions)
                 advantages = data.advantages
                 if self.normalize_advantage and len(advantages) > 1:
-                    advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+                    among = advantages if data.counted is None or data.counted.sum() < 2 else advantages[data.counted]
+                    advantages = (advantages - among.mean()) / (among.std() + 1e-8)
                 ratio = torch.exp(log_prob - data.old_log_prob)
                 clipped = torch.clamp(ratio, 1 - clip_range, 1 + clip_range)
-                policy_loss = -torch.min(advantages * ratio, advantages * clipped).mean()
+                gain = torch.min(advantages * ratio, advantages * clipped)
+                if data.counted is None:
+                    policy_loss = -gain.mean()
+                else:
+                    policy_loss = -gain[data.counted].mean() if data.counted.any() else 0.0 * gain.sum()
                 value_loss = functional.mse_loss(data.returns, values.flatten())
                 entropy_loss = -torch.mean(-log_prob) if entropy is None else -torch.mean(entropy)
                 with torch.no_grad():

@@ -11,7 +11,12 @@ from torch import Tensor
 
 
 class DuelSamples(NamedTuple):
-    """A batch of a rollout: the fields of stable-baselines3's, and the opponent's rewards (n,)."""
+    """A batch of a rollout: the fields of stable-baselines3's, and more.
+
+    Attributes:
+        opponent_rewards: (n,)
+        counted: (n,) whether the actions are to be learnt from; None if all are.
+    """
 
     observations: dict[str, Tensor]
     actions: Tensor
@@ -20,26 +25,34 @@ class DuelSamples(NamedTuple):
     advantages: Tensor
     returns: Tensor
     opponent_rewards: Tensor
+    counted: Tensor | None
 
 
 class DuelRollout(DictRolloutBuffer):
     """stable-baselines3's rollout of Dict observations that remembers the opponent's rewards too.
 
     Attributes:
+        counted: (steps, W) whether an action is to be learnt from; None if all are. Values are learnt of all states.
         rng: draws the order of the batches; as in stable-baselines3, numpy's global one if not set.
     """
 
     rng: "np.random.Generator | np.random.RandomState" = np.random.mtrand._rand
     opponent_rewards: NDArray[np.float32]
+    counted: NDArray[np.bool_] | None
 
     def reset(self) -> None:
         """Empty the rollout."""
         self.opponent_rewards = np.zeros((self.buffer_size, self.n_envs), dtype=np.float32)
+        self.counted = None
         super().reset()
 
-    def note(self, opponent_rewards: NDArray[Any]) -> None:
-        """Keep the opponent's rewards (W,) of the step that was added last."""
+    def note(self, opponent_rewards: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> None:
+        """Keep the opponent's rewards (W,) of the step added last, and which actions (W,) are to be learnt from."""
         self.opponent_rewards[self.pos - 1] = opponent_rewards
+        if counted is not None:
+            if self.counted is None:
+                self.counted = np.ones((self.buffer_size, self.n_envs), dtype=np.bool_)
+            self.counted[self.pos - 1] = counted
 
     def states(self, batch_size: int | None) -> Iterator[dict[str, Tensor]]:
         """All states, world after world, in batches."""
@@ -65,6 +78,8 @@ class DuelRollout(DictRolloutBuffer):
             self.observations[name] = self.swap_and_flatten(array)
         for name in ("actions", "values", "log_probs", "advantages", "returns", "opponent_rewards"):
             setattr(self, name, self.swap_and_flatten(getattr(self, name)))
+        if self.counted is not None:
+            self.counted = self.swap_and_flatten(self.counted)
         self.generator_ready = True
 
     def _get_samples(self, batch_inds: NDArray[np.int64], env: VecNormalize | None = None) -> DuelSamples:  # type: ignore[override]
@@ -72,4 +87,5 @@ class DuelRollout(DictRolloutBuffer):
         return DuelSamples(
             *samples,
             opponent_rewards=self.to_torch(self.opponent_rewards[batch_inds].flatten()),
+            counted=None if self.counted is None else self.to_torch(self.counted[batch_inds].flatten()),
         )

@@ -31,8 +31,6 @@ _TURN_KEPT = 0.7
 """Share of its turn rate that a mover is expected to keep from one step to the next."""
 _TIGHT_M = 0.06
 """Room in metres beside the body that counts as contact, for the interpolation of the grid is not exact."""
-_COMFORT_M, _DISCOMFORT = 0.40, 6.0
-"""Room in metres beside the body below which each metre less costs so much: who imitates the planner is less exact."""
 _BLIND_M, _BLIND_COST, _BLIND_SLOPE = 0.02, 2.0, 20.0
 """Backing off so many metres farther than anybody has looked costs so much, and each metre so much more."""
 _BODIES_M = 0.5
@@ -63,6 +61,18 @@ class Body(NamedTuple):
     range_m: float = 8.0
 
 
+class Comfort(NamedTuple):
+    """How dear it is to pass obstacles closely.
+
+    Attributes:
+        room_m: room in metres beside the body that costs nothing.
+        slope: cost of each metre less.
+    """
+
+    room_m: float = 0.35
+    slope: float = 3.0
+
+
 class Scene(NamedTuple):
     """The truth around one robot, and where it heads for.
 
@@ -75,6 +85,7 @@ class Scene(NamedTuple):
         route: (K, 2) points to drive to one after the other; not used if the way is direct.
         is_direct: whether the target is in sight and the way to it is straight.
         room_behind_m: so far straight back nothing stands in the way; farther nobody has looked.
+        comfort: how dear it is to pass obstacles closely.
     """
 
     clearance: NDArray[np.float32]
@@ -85,6 +96,7 @@ class Scene(NamedTuple):
     route: NDArray[np.float64]
     is_direct: bool
     room_behind_m: float = np.inf
+    comfort: Comfort = Comfort()
 
 
 class Judged(NamedTuple):
@@ -345,8 +357,8 @@ def _contact_cost(scene: Scene, body: Body, x: float, y: float, step: int) -> fl
     cost = 0.0
     if free < _TIGHT_M:
         cost += 20.0 + 400.0 * (_TIGHT_M - free)
-    elif free < _COMFORT_M:
-        cost += _DISCOMFORT * (_COMFORT_M - free)
+    elif free < scene.comfort.room_m:
+        cost += scene.comfort.slope * (scene.comfort.room_m - free)
     for i in range(len(scene.movers)):
         apart = np.hypot(scene.movers[i, step, 0] - x, scene.movers[i, step, 1] - y) - _BODIES_M
         if apart < 0.1:

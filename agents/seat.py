@@ -121,13 +121,23 @@ class Seat:
         reward: NDArray[Any],
         opponent_reward: NDArray[Any],
         done: NDArray[np.bool_],
+        counted: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Keep a step: what was seen and chosen, both rewards (n,), and whether the episode ended with it (n,)."""
+        """Keep a step.
+
+        Args:
+            state: what was seen.
+            chosen: what was chosen.
+            reward: (n,)
+            opponent_reward: (n,)
+            done: (n,) whether the episode ended with it.
+            counted: (n,) whether the actor is to learn from it; everywhere if None.
+        """
         buffer = self.ppo.rollout_buffer
         buffer.add(
             state, chosen.actions.cpu().numpy(), np.asarray(reward), self._starts, chosen.values, chosen.log_probs
         )
-        buffer.note(opponent_reward)
+        buffer.note(opponent_reward, counted)
         self._starts = done.copy()
 
     def learn(self, state: State, groups: NDArray[np.int64] | None = None) -> dict[str, float]:

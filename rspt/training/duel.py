@@ -177,7 +177,9 @@ class DuelStage:
 
     def _step(self) -> tuple[float, float]:
         """One step of all worlds; the mean rewards of trackers and of learning targets."""
-        seen = self._tracker_state()
+        seen, counted = self._tracker_state(), None
+        if self._lesson is not None:
+            counted = self._truth.hidden_steps < self.settings.search_steps
         if self._lesson is not None and self.driven // self.worlds.num_worlds % self.settings.lesson_every == 0:
             self._lesson.show()
         chosen = self.tracker.choose(seen) if self.settings.tracker_learns else self.tracker.best(seen)
@@ -200,7 +202,7 @@ class DuelStage:
             self._bootstrap(stepped.truncated, tracker_reward, target_reward)
         plain = np.clip(stepped.reward, -1.0, 1.0)
         if self.settings.tracker_learns:
-            self.tracker.remember(seen, chosen, tracker_reward, stepped.target_reward, stepped.done)
+            self.tracker.remember(seen, chosen, tracker_reward, stepped.target_reward, stepped.done, counted)
         if self.target is not None and len(self._learner):
             which = self._learner
             self.target.remember(target_seen, target_chosen, target_reward[which], plain[which], stepped.done[which])

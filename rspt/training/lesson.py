@@ -12,7 +12,7 @@ from torch.nn import functional
 from agents.demonstrations import Demonstrations, Shown
 from agents.networks import Actor, Sizes
 from agents.regrets import Regrets, regret_of
-from agents.rollouts import SPEEDS, TURNS
+from agents.rollouts import SPEEDS, TURNS, Comfort
 from envs.settings import Settings
 from envs.threads import Threads
 from rspt.build import make_oracle
@@ -20,6 +20,8 @@ from rspt.percept import room_behind
 from rspt.perception.state import VECTOR_ENTRIES, mirror_of
 from rspt.training.worlds import TrainingWorlds
 
+_COMFORT = Comfort(room_m=0.40, slope=6.0)
+"""The teacher passes obstacles less closely than the planner that plays: who imitates it is less exact."""
 _MIRROR = torch.tensor([1.0, -1.0])
 
 
@@ -77,7 +79,7 @@ class Lesson:
         """What the teacher would do now (W, 2); it is remembered."""
         state = self._worlds.state
         seen = room_behind(state["map"]) if self.settings.backs_into_seen else None
-        actions, regrets = self._teacher.judge(self._worlds.privileged_view(), room_behind_m=seen)
+        actions, regrets = self._teacher.judge(self._worlds.privileged_view(), room_behind_m=seen, comfort=_COMFORT)
         self._shown.add(state["map"], state["vector"], actions, regrets)
         return actions
 

@@ -117,6 +117,29 @@ def test_each_further_term_changes_the_update(terms):
     assert not torch.equal(plain.policy.actor.trunk.join[0].weight, other.policy.actor.trunk.join[0].weight)
 
 
+@pytest.mark.parametrize("masked", [True, False])
+def test_actions_that_do_not_count_do_not_shape_the_actor(masked):
+    first, second = learner(), learner()
+    counted = np.arange(STEPS * WORLDS).reshape(STEPS, WORLDS) % 3 > 0
+    second.rollout_buffer.advantages[~counted] += 7.0
+    for ppo in (first, second):
+        ppo.rollout_buffer.counted = counted.copy() if masked else None
+        train(ppo)
+    same = [torch.equal(value, weights(second)[name]) for name, value in weights(first).items()]
+    assert all(same) == masked
+
+
+def test_where_no_action_counts_the_actor_stays_as_it_is():
+    ppo = learner(ent_coef=0.0)
+    before = weights(ppo)
+    ppo.rollout_buffer.counted = np.zeros((STEPS, WORLDS), dtype=np.bool_)
+    train(ppo)
+    after = weights(ppo)
+    assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("actor.head"))
+    assert not all(torch.equal(before[name], after[name]) for name in before)
+    assert all(torch.isfinite(value).all() for value in after.values())
+
+
 def test_the_tutor_pulls_the_actor():
     near, free = learner(learning_rate=3e-3), learner(learning_rate=3e-3)
     near.tutor, near.tutor_weight = pulling_to(0.5), 100.0
