@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from agents.networks import Actor, Sizes
+from envs.spawn import StartSettings
 from rspt.perceiver import PerceptionSettings, state_space
 from rspt.target_state import TARGET_NUMBERS, target_states
 from rspt.training.clone import CloneSettings, CloneStage
 from rspt.training.duel import DuelStage
 from rspt.training.duel_settings import DuelSettings, PpoSettings
+from rspt.training.lesson import LessonSettings
 from rspt.training.opponents import Pool, opponents_of
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
 
@@ -104,6 +106,35 @@ def test_groups_of_worlds_count_alike(monkeypatch):
         assert 0 < scripted.sum() < len(scripted)
         for group in (scripted, ~scripted):
             assert seen["advantages"][:, group].std() == pytest.approx(1.0, abs=1e-3)
+    finally:
+        stage.close()
+
+
+@pytest.mark.parametrize("taught", [True, False])
+def test_out_of_sight_only_the_lesson_teaches(taught):
+    start = StartSettings(distance_m=(2.0, 3.0), bearing_deg=(150.0, 180.0))  # the target is behind the tracker
+    worlds = WORLDS.model_copy(update={"start": start})
+    settings = DUEL.model_copy(
+        update={"search_steps": 3, "lesson": LessonSettings(buffer=64, batch_size=8) if taught else None}
+    )
+    stage = DuelStage(settings, worlds, tracker=tracker(), skilled=False, target=None, seed=0)
+    try:
+        stage.begin()
+        stage.tracker.begin_rollout()
+        assert stage.target is not None
+        stage.target.begin_rollout()
+        hidden = []
+        for _ in range(settings.rollout_steps):
+            hidden.append(stage._truth.hidden_steps.copy())
+            stage._step()
+        counted = stage.tracker.ppo.rollout_buffer.counted
+        if taught:
+            assert counted is not None
+            np.testing.assert_array_equal(counted, np.array(hidden) < 3)
+            assert 0 < counted.sum() < counted.size
+        else:
+            assert counted is None
+        assert stage.target.ppo.rollout_buffer.counted is None
     finally:
         stage.close()
 
