@@ -64,22 +64,22 @@ class Trunk(nn.Module):
         first, second, third = sizes.filters
         self.look = nn.Sequential(
             nn.Conv2d(sizes.channels, first, 3, stride=2, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(first, second, 3, stride=2, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(second, third, 3, stride=2, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Flatten(),
             nn.Linear(third * (sizes.cells // 8) ** 2, sizes.hidden),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
         self.look.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
         self.numbers = Standardized(sizes.numbers)
         self.join = nn.Sequential(
             nn.Linear(sizes.hidden + sizes.numbers, sizes.hidden),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Linear(sizes.hidden, sizes.hidden),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
 
     def seen(self, maps: Tensor) -> Tensor:
@@ -134,7 +134,11 @@ class Critic(nn.Module):
         width = 2 * sizes.hidden
         self.numbers = Standardized(numbers)
         self.judge = nn.Sequential(
-            nn.Linear(sizes.hidden + numbers, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
+            nn.Linear(sizes.hidden + numbers, width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, 1),
         )
 
     def forward(self, seen: Tensor, numbers: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import DictRolloutBuffer
 from stable_baselines3.common.vec_env import VecNormalize
@@ -53,6 +54,10 @@ class DuelRollout(DictRolloutBuffer):
             if self.counted is None:
                 self.counted = np.ones((self.buffer_size, self.n_envs), dtype=np.bool_)
             self.counted[self.pos - 1] = counted
+
+    def to_torch(self, array: NDArray[Any], copy: bool = True) -> Tensor:
+        """The tensor of an array that nothing else holds: there is no need for stable-baselines3's second copy."""
+        return torch.from_numpy(array).to(self.device)
 
     def states(self, batch_size: int | None) -> Iterator[dict[str, Tensor]]:
         """All states, world after world, in batches."""

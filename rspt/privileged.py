@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.agent import Share, at_once
 from envs.batch import PrivilegedView
 from envs.layouts.free_space import CELL_M, CLEARANCE_LIMIT_M
 from rspt.perception.jit import kernel
@@ -33,12 +34,15 @@ _SCALES = np.array([value for entry in PRIVILEGED_ENTRIES for value in [entry.sc
 _LOW = np.array([value for entry in PRIVILEGED_ENTRIES for value in [entry.low] * entry.width])
 
 
-def privileged_vectors(view: PrivilegedView, info: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+def privileged_vectors(
+    view: PrivilegedView, info: dict[str, NDArray[Any]], *, share: Share = at_once
+) -> NDArray[np.float32]:
     """Vectors (W, P) in [-1, 1].
 
     Args:
         view: the truth.
         info: of the same step: `visible_share` and `hidden_steps` (W,).
+        share: runs the work on parts of the worlds; one after another in this thread if not given.
     """
     tracker, target = view.poses[:, 0], view.poses[:, 1]
     offset = target[:, :2] - tracker[:, :2]
@@ -46,9 +50,14 @@ def privileged_vectors(view: PrivilegedView, info: dict[str, NDArray[Any]]) -> N
     ego = np.stack([cos * offset[:, 0] + sin * offset[:, 1], cos * offset[:, 1] - sin * offset[:, 0]], axis=1)
     turned = target[:, 2] - tracker[:, 2]
     around = np.zeros((2, len(view.poses), 1 + _RAYS))
-    for world, space in enumerate(view.free_spaces):
-        for mover in range(2):
-            _feel(space.clearance, space.origin, view.poses[world, mover], around[mover, world])
+
+    def feel(worlds: NDArray[np.int64]) -> None:
+        for world in worlds.tolist():
+            space = view.free_spaces[world]
+            for mover in range(2):
+                _feel(space.clearance, space.origin, view.poses[world, mover], around[mover, world])
+
+    share(feel, np.arange(len(view.poses)))
     values = np.concatenate(
         [
             ego,

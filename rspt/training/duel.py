@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agents.networks import Actor
 from agents.seat import Seat
+from envs.threads import Threads
 from rspt.perceiver import state_space
 from rspt.privileged import PRIVILEGED_WIDTH, privileged_vectors
 from rspt.target_state import target_state_space, target_states
@@ -76,6 +77,7 @@ class DuelStage:
             self.target.ppo.auxiliary_weight = settings.auxiliary_weight
         # torch counts threads anew in each thread that uses it
         self._beside = ThreadPoolExecutor(1, "rspt-duel", torch.set_num_threads, (torch.get_num_threads(),))
+        self._threads = Threads()
         self._lesson: Lesson | None = None
         if settings.lesson is not None and settings.tracker_learns:
             self._lesson = Lesson(settings.lesson, tracker.sizes, self.worlds, seed=seed + 3)
@@ -128,6 +130,7 @@ class DuelStage:
         """Free the worlds and threads."""
         self.worlds.close()
         self._beside.shutdown()
+        self._threads.close()
         if self._lesson is not None:
             self._lesson.close()
 
@@ -219,7 +222,7 @@ class DuelStage:
         """Add the discounted value of the state in which an episode was cut to its last reward."""
         final = self.worlds.final_truth()
         if self.settings.tracker_learns:
-            values = self.tracker.value(_with_truth(self.worlds.final_state, final))
+            values = self.tracker.value(self._with_truth(self.worlds.final_state, final))
             tracker_reward[truncated] += self.settings.tracker.discount * values[truncated]
         if self.target is not None and len(self._learner):
             cut = truncated[self._learner]
@@ -228,7 +231,10 @@ class DuelStage:
             target_reward[self._learner[cut]] += self.settings.target.discount * values[cut]
 
     def _tracker_state(self) -> State:
-        return _with_truth(self.worlds.state, self._truth)
+        return self._with_truth(self.worlds.state, self._truth)
+
+    def _with_truth(self, state: State, truth: Truth) -> State:
+        return {**state, "privileged": privileged_vectors(truth.view, truth.info, share=self._threads.share)}
 
     def _target_state(self, which: NDArray[np.int64], tracker_actions: NDArray[np.float32]) -> State:
         truth = self._truth
@@ -237,10 +243,6 @@ class DuelStage:
 
     _truth: Truth
     _last_actions: NDArray[np.float32]
-
-
-def _with_truth(state: State, truth: Truth) -> State:
-    return {**state, "privileged": privileged_vectors(truth.view, truth.info)}
 
 
 def _seat(

@@ -4,6 +4,7 @@ import numpy as np
 
 from envs.batch import WorldBatch
 from envs.layouts.layout import Layout, Prisms
+from envs.threads import Threads
 from envs.world_settings import world_settings
 from rspt.privileged import PRIVILEGED_ENTRIES, PRIVILEGED_WIDTH, privileged_vectors
 
@@ -49,3 +50,14 @@ def test_every_value_stays_in_its_range():
         vectors = privileged_vectors(batch.privileged_view(), out.info)
         assert np.isfinite(vectors).all()
         assert np.abs(vectors).max() <= 1.0
+
+
+def test_threads_change_nothing():
+    batch, threads = WorldBatch(world_settings(layout="mixed"), 32), Threads(2)
+    try:
+        out = batch.reset(list(range(32)))
+        told = batch.privileged_view(), out.info
+        np.testing.assert_array_equal(privileged_vectors(*told), privileged_vectors(*told, share=threads.share))
+    finally:
+        threads.close()
+        batch.close()
