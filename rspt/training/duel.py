@@ -79,8 +79,9 @@ class DuelStage:
         self._beside = ThreadPoolExecutor(1, "rspt-duel", torch.set_num_threads, (torch.get_num_threads(),))
         self._threads = Threads()
         self._lesson: Lesson | None = None
-        if settings.lesson is not None and settings.tracker_learns:
-            self._lesson = Lesson(settings.lesson, tracker.sizes, self.worlds, seed=seed + 3)
+        taught = np.flatnonzero(self._scripted)
+        if settings.lesson is not None and settings.tracker_learns and len(taught):
+            self._lesson = Lesson(settings.lesson, tracker.sizes, self.worlds, seed=seed + 3, which=taught)
             self.tracker.ppo.tutor, self.tracker.ppo.tutor_weight = self._lesson.losses, settings.lesson_weight
         self._pool = Pool(len(self._pooled), settings.pool_size, seed=seed)
         if self.target is not None:

@@ -53,12 +53,22 @@ class Lesson:
     Args:
         settings: of the lesson.
         sizes: of the actor.
-        worlds: that the teacher looks at.
+        worlds: in which the teacher looks on.
         seed: of what is drawn.
+        which: numbers (n,) of those of the worlds; all if None.
     """
 
-    def __init__(self, settings: LessonSettings, sizes: Sizes, worlds: TrainingWorlds, *, seed: int) -> None:
+    def __init__(
+        self,
+        settings: LessonSettings,
+        sizes: Sizes,
+        worlds: TrainingWorlds,
+        *,
+        seed: int,
+        which: NDArray[np.int64] | None = None,
+    ) -> None:
         self.settings, self._worlds = settings, worlds
+        self._which = np.arange(worlds.num_worlds) if which is None else which
         self._threads = Threads()
         self._teacher = make_oracle(share=self._threads.share)
         self._order, self._sign = (torch.from_numpy(array) for array in mirror_of(VECTOR_ENTRIES))
@@ -73,13 +83,15 @@ class Lesson:
 
     def begin(self, which: NDArray[np.bool_] | None = None) -> None:
         """New episodes begin in the worlds (W,) that are marked, or in all."""
-        self._teacher.reset(np.ones(self._worlds.num_worlds, dtype=np.bool_) if which is None else which)
+        self._teacher.reset(np.ones(len(self._which), dtype=np.bool_) if which is None else which[self._which])
 
     def show(self) -> NDArray[np.float64]:
-        """What the teacher would do now (W, 2); it is remembered."""
-        state = self._worlds.state
+        """What the teacher would do now (n, 2) in the worlds that it looks at; it is remembered."""
+        state = {name: array[self._which] for name, array in self._worlds.state.items()}
         seen = room_behind(state["map"]) if self.settings.backs_into_seen else None
-        actions, regrets = self._teacher.judge(self._worlds.privileged_view(), room_behind_m=seen, comfort=_COMFORT)
+        actions, regrets = self._teacher.judge(
+            self._worlds.privileged_view().of(self._which), room_behind_m=seen, comfort=_COMFORT
+        )
         self._shown.add(state["map"], state["vector"], actions, regrets)
         return actions
 
