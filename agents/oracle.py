@@ -35,9 +35,9 @@ class Oracle:
     """The privileged planner.
 
     Each step it predicts the movers for 1.6 s, tries some sixty commands in a model of the drive, and takes the one
-    with the best tracking that touches nothing. Where it cannot drive straight to the target it heads along a path,
-    which is searched anew only when the target has left the end of the old one. Actions that are still under way are
-    reckoned with.
+    with the best tracking that touches nothing. Where it cannot drive straight to the target it heads along a path
+    to it, or to where a hidden target will be; the path is searched anew only when its end has moved. Actions that
+    are still under way are reckoned with.
 
     Args:
         search: finds a path in a space.
@@ -136,6 +136,8 @@ class Oracle:
     def _scene(self, plan: _Plan, space: Space, tracker: NDArray[np.float64], movers: NDArray[np.float64]) -> Scene:
         target = movers[0, 0]
         is_direct = has_direct_way(space, self._cell_m, tracker, target, self._distance_m)
+        if not is_direct and not sees(space.opaque, space.origin, self._cell_m, *tracker, *target):
+            target = movers[0, -1]  # who circles an obstacle is to be met, not to be run after
         route = target[None] if is_direct else self._route(plan, space, tracker, target)
         return Scene(space.clearance, space.opaque, space.origin, self._cell_m, movers, route, is_direct)
 

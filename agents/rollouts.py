@@ -27,8 +27,6 @@ _WAY_LEFT_COST = 8.0
 _METRES_PER_RADIAN = 0.75
 """How much way, in metres, is lost by turning one radian on the spot."""
 _REACHED_M = 0.35
-_TURN_KEPT = 0.7
-"""Share of its turn rate that a mover is expected to keep from one step to the next."""
 _TIGHT_M = 0.06
 """Room in metres beside the body that counts as contact, for the interpolation of the grid is not exact."""
 _BLIND_M, _BLIND_COST, _BLIND_SLOPE = 0.02, 2.0, 20.0
@@ -131,7 +129,7 @@ def predicted(
     radius_m: float,
     late: int,
 ) -> NDArray[np.float64]:
-    """Positions (M, STEPS + 1, 2) of movers that keep their speed and finish their turn, until the map stops them.
+    """Positions (M, STEPS + 1, 2) of movers that keep their speed and turn rate, until the map stops them.
 
     The first one is that after `late` steps.
     """
@@ -142,7 +140,6 @@ def predicted(
         if late == 0:
             positions[mover, 0, 0], positions[mover, 0, 1] = x, y
         for step in range(1, late + STEPS + 1):
-            turn *= _TURN_KEPT
             yaw += turn * DT_S
             to_x, to_y = x + speed * DT_S * np.cos(yaw), y + speed * DT_S * np.sin(yaw)
             if clearance_at(clearance, origin, cell_m, to_x, to_y) >= radius_m:
