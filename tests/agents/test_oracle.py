@@ -298,3 +298,58 @@ def test_as_a_teacher_it_does_not_back_off_where_nobody_has_looked():
     forward = [oracle.judge(view, room_behind_m=room)[0][0, 0] for room in rooms]
     assert forward[0] == forward[1] == -1.0
     assert forward[2] >= 0.0
+
+
+BLOCK = room(
+    """
+    ####################
+    #..................#
+    #..................#
+    #..................#
+    #..................#
+    #..................#
+    #.......####.......#
+    #.......####.......#
+    #.......####.......#
+    #.......####.......#
+    #..................#
+    #..................#
+    #..................#
+    #..................#
+    ####################
+    """
+)
+"""A block of 2 m from (4, 2.5) to (6, 4.5), with room around it."""
+
+
+def round_the_block(space, start, goal):
+    """The shorter way round."""
+    corners = [np.array(corner) for corner in ((3.6, 2.1), (6.4, 2.1), (6.4, 4.9), (3.6, 4.9))]
+    ways = []
+    for order in (1, -1):
+        for first, count in itertools.product(range(4), range(4)):
+            points = [start, *(corners[(first + order * i) % 4] for i in range(count + 1)), goal]
+            pieces = list(itertools.pairwise(points))
+            if all(sees(space.opaque, space.origin, CELL_M, *a, *b) for a, b in pieces):
+                ways.append((sum(np.hypot(*(b - a)) for a, b in pieces), np.array(points)))
+    return min(ways, key=lambda way: way[0])[1]
+
+
+@pytest.mark.parametrize("ratio", [0.7, 1.0])
+def test_a_target_that_circles_a_block_is_met(ratio):
+    angles = np.radians(80.0) + np.cumsum(np.full(120, 2.0 * ratio / 1.9 * DT_S))
+    targets = np.array([5.0, 3.5]) + 1.9 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    turning = 2.0 * ratio / 1.9
+    oracle = Oracle(round_the_block)
+    oracle.reset(np.ones(1, dtype=bool))
+    pose, velocity, seen = np.array([5.0, 1.2, 0.0]), np.zeros(2), []
+    for angle, target in zip(angles, targets, strict=True):
+        poses = np.array([[pose, [*target, angle + np.pi / 2]]])
+        action = oracle.act({}, view_of([BLOCK], poses, np.array([[velocity, [2.0 * ratio, turning]]])))[0]
+        command = action * [2.0 if action[0] >= 0 else 0.5, 2.0]
+        velocity = velocity + np.clip(command - velocity, -REACH, REACH)
+        pose = pose + np.array([velocity[0] * np.cos(pose[2]), velocity[0] * np.sin(pose[2]), velocity[1]]) * DT_S
+        seen.append(sees(BLOCK.opaque, BLOCK.origin, CELL_M, *pose[:2], *target))
+    assert not seen[0]
+    assert np.argmax(seen) < 30
+    assert np.mean(seen[30:]) > 0.5
