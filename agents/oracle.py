@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,25 @@ LOOK_AHEAD_M = 4.0
 
 Search = Callable[[Any, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """From a space, a start (2,) and a goal (2,) to waypoints (K, 2) in metres; (0, 2) where there is no way."""
+
+
+class Manner(NamedTuple):
+    """How the planner drives.
+
+    Attributes:
+        comfort: how dear it is to pass obstacles closely.
+        turn_kept: share of its turn rate that a mover is expected to keep from one step to the next.
+        meets_hidden: whether it heads for where a hidden target will be, and not for where it is: who circles an
+            obstacle is to be met, not to be run after.
+    """
+
+    comfort: Comfort = Comfort()
+    turn_kept: float = 1.0
+    meets_hidden: bool = True
+
+
+TEACHES = Manner(Comfort(room_m=0.40, slope=6.0), turn_kept=0.7, meets_hidden=False)
+"""For those who imitate it: they are less exact, and cannot know how a hidden target goes on."""
 
 
 @dataclass
@@ -44,6 +63,7 @@ class Oracle:
         cell_m: edge of the spaces' cells in metres.
         distance_m: the distance to keep in metres.
         share: runs the work on parts of the worlds; one after another in this thread if None.
+        manner: how it drives.
     """
 
     privileged = True
@@ -55,11 +75,13 @@ class Oracle:
         cell_m: float = 0.1,
         distance_m: float = DISTANCE_M,
         share: Share | None = None,
+        manner: Manner | None = None,
     ) -> None:
         self._search = search
         self._share = share or at_once
         self._cell_m = cell_m
         self._distance_m = distance_m
+        self._manner = manner or Manner()
         self._plans: list[_Plan] = []
 
     def reset(self, which: NDArray[np.bool_]) -> None:
@@ -83,7 +105,6 @@ class Oracle:
         *,
         regret_max: float = REGRET_MAX,
         room_behind_m: NDArray[np.float64] | None = None,
-        comfort: Comfort | None = None,
     ) -> tuple[NDArray[np.float64], Regrets]:
         """Actions (B, 2) from the truth alone, and how much worse others are, up to `regret_max`.
 
@@ -92,8 +113,6 @@ class Oracle:
             regret_max: likewise.
             room_behind_m: (B,) how far back the robots can have seen that nothing stands there: a planner that teaches
                 does not back off farther, for those who learn from it do not know what it knows.
-            comfort: how dear it is to pass obstacles closely; dearer for a planner that teaches, for those who learn
-                from it are less exact. Its own if None.
 
         Raises:
             ValueError: without a view, or if the number of worlds is not that of the last `reset`.
@@ -112,8 +131,6 @@ class Oracle:
         def solve(worlds: NDArray[np.int64]) -> None:
             for world in worlds.tolist():
                 scene, body, after = problems[world]
-                if comfort is not None:
-                    scene = scene._replace(comfort=comfort)
                 if room_behind_m is not None:
                     scene = scene._replace(room_behind_m=float(room_behind_m[world]))
                 judged = judged_commands(scene, body, after[:3], after[3:], self._distance_m, regret_max)
@@ -130,16 +147,18 @@ class Oracle:
         poses, velocities, late = view.poses[world], view.velocities[world], view.under_way[world]
         after = driven(poses[0], velocities[0], late, body)
         grid = (space.clearance, space.origin, self._cell_m)
-        movers = predicted(poses[1:], velocities[1:], *grid, body.radius_m, len(late))
+        movers = predicted(poses[1:], velocities[1:], *grid, body.radius_m, len(late), self._manner.turn_kept)
         return self._scene(self._plans[world], space, after[:2], movers), body, after
 
     def _scene(self, plan: _Plan, space: Space, tracker: NDArray[np.float64], movers: NDArray[np.float64]) -> Scene:
         target = movers[0, 0]
         is_direct = has_direct_way(space, self._cell_m, tracker, target, self._distance_m)
-        if not is_direct and not sees(space.opaque, space.origin, self._cell_m, *tracker, *target):
-            target = movers[0, -1]  # who circles an obstacle is to be met, not to be run after
+        is_open = is_direct or sees(space.opaque, space.origin, self._cell_m, *tracker, *target)
+        if self._manner.meets_hidden and not is_open:
+            target = movers[0, -1]
         route = target[None] if is_direct else self._route(plan, space, tracker, target)
-        return Scene(space.clearance, space.opaque, space.origin, self._cell_m, movers, route, is_direct)
+        grid = (space.clearance, space.opaque, space.origin, self._cell_m)
+        return Scene(*grid, movers, route, is_direct, comfort=self._manner.comfort)
 
     def _route(
         self, plan: _Plan, space: Space, tracker: NDArray[np.float64], target: NDArray[np.float64]

@@ -128,10 +128,11 @@ def predicted(
     cell_m: float,
     radius_m: float,
     late: int,
+    turn_kept: float,
 ) -> NDArray[np.float64]:
-    """Positions (M, STEPS + 1, 2) of movers that keep their speed and turn rate, until the map stops them.
+    """Positions (M, STEPS + 1, 2) of movers that keep their speed, until the map stops them.
 
-    The first one is that after `late` steps.
+    The first one is that after `late` steps. Of their turn rate they keep the share `turn_kept` from step to step.
     """
     positions = np.empty((len(poses), STEPS + 1, 2))
     for mover in range(len(poses)):
@@ -140,6 +141,7 @@ def predicted(
         if late == 0:
             positions[mover, 0, 0], positions[mover, 0, 1] = x, y
         for step in range(1, late + STEPS + 1):
+            turn *= turn_kept
             yaw += turn * DT_S
             to_x, to_y = x + speed * DT_S * np.cos(yaw), y + speed * DT_S * np.sin(yaw)
             if clearance_at(clearance, origin, cell_m, to_x, to_y) >= radius_m:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from agents.agent import Agent, Share
 from agents.baselines import make_baseline
-from agents.oracle import Oracle
+from agents.oracle import Manner, Oracle
 from envs.layouts.free_space import BODY_RADIUS_M, CELL_M, MARGIN_M, FreeSpace
 from envs.paths import PathWorkspace, find_path, nearest_free_cell, shorten
 from rspt.percept import percept_of
@@ -32,9 +32,9 @@ def make_agent(name: str, *, share: Share | None = None) -> Agent:
     return make_baseline(name, read=percept_of, search=path_search(), share=share)
 
 
-def make_oracle(*, share: Share | None = None) -> Oracle:
+def make_oracle(*, share: Share | None = None, manner: Manner | None = None) -> Oracle:
     """The privileged planner, which can also say how much worse other actions are."""
-    return Oracle(path_search(), share=share)
+    return Oracle(path_search(), share=share, manner=manner)
 
 
 def path_search() -> Callable[[Any, NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]:

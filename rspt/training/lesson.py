@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from agents.demonstrations import Demonstrations, Shown
 from agents.networks import Actor, Sizes
+from agents.oracle import TEACHES
 from agents.regrets import Regrets, regret_of
-from agents.rollouts import SPEEDS, TURNS, Comfort
+from agents.rollouts import SPEEDS, TURNS
 from envs.settings import Settings
 from envs.threads import Threads
 from rspt.build import make_oracle
@@ -20,8 +21,6 @@ from rspt.percept import room_behind
 from rspt.perception.state import VECTOR_ENTRIES, mirror_of
 from rspt.training.worlds import TrainingWorlds
 
-_COMFORT = Comfort(room_m=0.40, slope=6.0)
-"""The teacher passes obstacles less closely than the planner that plays: who imitates it is less exact."""
 _MIRROR = torch.tensor([1.0, -1.0])
 
 
@@ -70,7 +69,7 @@ class Lesson:
         self.settings, self._worlds = settings, worlds
         self._which = np.arange(worlds.num_worlds) if which is None else which
         self._threads = Threads()
-        self._teacher = make_oracle(share=self._threads.share)
+        self._teacher = make_oracle(share=self._threads.share, manner=TEACHES)
         self._order, self._sign = (torch.from_numpy(array) for array in mirror_of(VECTOR_ENTRIES))
         map_shape = (sizes.channels, sizes.cells, sizes.cells)
         self._shown = Demonstrations(settings.buffer, map_shape, sizes.numbers, (SPEEDS, TURNS))
@@ -89,9 +88,7 @@ class Lesson:
         """What the teacher would do now (n, 2) in the worlds that it looks at; it is remembered."""
         state = {name: array[self._which] for name, array in self._worlds.state.items()}
         seen = room_behind(state["map"]) if self.settings.backs_into_seen else None
-        actions, regrets = self._teacher.judge(
-            self._worlds.privileged_view().of(self._which), room_behind_m=seen, comfort=_COMFORT
-        )
+        actions, regrets = self._teacher.judge(self._worlds.privileged_view().of(self._which), room_behind_m=seen)
         self._shown.add(state["map"], state["vector"], actions, regrets)
         return actions
 

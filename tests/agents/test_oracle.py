@@ -215,9 +215,9 @@ def test_worlds_of_a_batch_do_not_touch_each_other():
 
 def test_a_prediction_keeps_the_speed_and_stops_at_walls():
     grid = (CORNER.clearance, CORNER.origin, CELL_M, 0.25, 0)
-    straight = predicted(np.array([[2.0, 5.0, 0.0]]), np.array([[1.0, 0.0]]), *grid)
+    straight = predicted(np.array([[2.0, 5.0, 0.0]]), np.array([[1.0, 0.0]]), *grid, 1.0)
     np.testing.assert_allclose(straight[0, :, 0], 2.0 + 0.1 * np.arange(STEPS + 1))
-    blocked = predicted(np.array([[1.5, 5.0, np.pi]]), np.array([[1.4, 0.0]]), *grid)
+    blocked = predicted(np.array([[1.5, 5.0, np.pi]]), np.array([[1.4, 0.0]]), *grid, 1.0)
     assert clearance_at(*grid[:3], *blocked[0, -1]) >= 0.25
 
 
@@ -232,7 +232,7 @@ def test_another_number_of_worlds_than_reset_is_refused():
 def test_a_prediction_may_begin_later():
     grid = (OPEN.clearance, OPEN.origin, CELL_M, 0.25)
     mover, motion = np.array([[10.0, 10.0, 0.5]]), np.array([[1.0, 0.3]])
-    now, later = (predicted(mover, motion, *grid, late) for late in (0, 3))
+    now, later = (predicted(mover, motion, *grid, late, 0.7) for late in (0, 3))
     np.testing.assert_allclose(later[:, :-3], now[:, 3:])
 
 
