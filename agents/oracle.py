@@ -153,12 +153,15 @@ class Oracle:
     def _scene(self, plan: _Plan, space: Space, tracker: NDArray[np.float64], movers: NDArray[np.float64]) -> Scene:
         target = movers[0, 0]
         is_direct = has_direct_way(space, self._cell_m, tracker, target, self._distance_m)
-        is_open = is_direct or sees(space.opaque, space.origin, self._cell_m, *tracker, *target)
-        if self._manner.meets_hidden and not is_open:
-            target = movers[0, -1]
-        route = target[None] if is_direct else self._route(plan, space, tracker, target)
+        route = target[None] if is_direct else self._route(plan, space, tracker, self._goal(space, tracker, movers[0]))
         grid = (space.clearance, space.opaque, space.origin, self._cell_m)
         return Scene(*grid, movers, route, is_direct, comfort=self._manner.comfort)
+
+    def _goal(self, space: Space, tracker: NDArray[np.float64], path: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where on the target's predicted path (STEPS + 1, 2) to go."""
+        ahead = self._manner.meets_hidden and not sees(space.opaque, space.origin, self._cell_m, *tracker, *path[0])
+        goal: NDArray[np.float64] = path[-1 if ahead else 0]
+        return goal
 
     def _route(
         self, plan: _Plan, space: Space, tracker: NDArray[np.float64], target: NDArray[np.float64]

@@ -61,8 +61,8 @@ class Trace:
     tracker: np.ndarray
 
 
-def follow(space, tracker, targets, *, search=no_search) -> Trace:
-    """Let the planner follow a target along positions (T, 2)."""
+def follow(space, tracker, targets, *, search=no_search, turning=0.0) -> Trace:
+    """Let the planner follow a target along positions (T, 2), which turns at a rate."""
     oracle = Oracle(search)
     oracle.reset(np.ones(1, dtype=bool))
     pose, velocity, rows = np.array(tracker, dtype=float), np.zeros(2), []
@@ -70,7 +70,7 @@ def follow(space, tracker, targets, *, search=no_search) -> Trace:
     for target, move in zip(targets, moves, strict=True):
         heading = np.arctan2(move[1], move[0])
         poses = np.array([[pose, [*target, heading]]])
-        velocities = np.array([[velocity, [np.hypot(*move) / DT_S, 0.0]]])
+        velocities = np.array([[velocity, [np.hypot(*move) / DT_S, turning]]])
         action = oracle.act({}, view_of([space], poses, velocities))[0]
         assert np.abs(action).max() <= 1.0
         command = action * [2.0 if action[0] >= 0 else 0.5, 2.0]
@@ -339,17 +339,8 @@ def round_the_block(space, start, goal):
 def test_a_target_that_circles_a_block_is_met(ratio):
     angles = np.radians(80.0) + np.cumsum(np.full(120, 2.0 * ratio / 1.9 * DT_S))
     targets = np.array([5.0, 3.5]) + 1.9 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    turning = 2.0 * ratio / 1.9
-    oracle = Oracle(round_the_block)
-    oracle.reset(np.ones(1, dtype=bool))
-    pose, velocity, seen = np.array([5.0, 1.2, 0.0]), np.zeros(2), []
-    for angle, target in zip(angles, targets, strict=True):
-        poses = np.array([[pose, [*target, angle + np.pi / 2]]])
-        action = oracle.act({}, view_of([BLOCK], poses, np.array([[velocity, [2.0 * ratio, turning]]])))[0]
-        command = action * [2.0 if action[0] >= 0 else 0.5, 2.0]
-        velocity = velocity + np.clip(command - velocity, -REACH, REACH)
-        pose = pose + np.array([velocity[0] * np.cos(pose[2]), velocity[0] * np.sin(pose[2]), velocity[1]]) * DT_S
-        seen.append(sees(BLOCK.opaque, BLOCK.origin, CELL_M, *pose[:2], *target))
+    trace = follow(BLOCK, (5.0, 1.2, 0.0), targets, search=round_the_block, turning=2.0 * ratio / 1.9)
+    seen = [sees(BLOCK.opaque, BLOCK.origin, CELL_M, *at, *to) for at, to in zip(trace.tracker, targets, strict=True)]
     assert not seen[0]
     assert np.argmax(seen) < 30
     assert np.mean(seen[30:]) > 0.5
