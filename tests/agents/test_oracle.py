@@ -343,4 +343,6 @@ def test_a_target_that_circles_a_block_is_met(ratio):
     seen = [sees(BLOCK.opaque, BLOCK.origin, CELL_M, *at, *to) for at, to in zip(trace.tracker, targets, strict=True)]
     assert not seen[0]
     assert np.argmax(seen) < 30
+    if ratio < 1.0:  # to the left, though to where the target is the right is shorter
+        assert trace.tracker[19, 0] < 5.0
     assert np.mean(seen[30:]) > 0.5
