@@ -47,15 +47,11 @@ class DuelPPO(PPO):
                 values, log_prob, entropy, foretold = self.policy.evaluate(data.observations, data.actions)
                 advantages = data.advantages
                 if self.normalize_advantage and len(advantages) > 1:
-                    among = advantages if data.counted is None or data.counted.sum() < 2 else advantages[data.counted]
-                    advantages = (advantages - among.mean()) / (among.std() + 1e-8)
+                    advantages = _standardized(advantages, data.counted)
                 ratio = torch.exp(log_prob - data.old_log_prob)
                 clipped = torch.clamp(ratio, 1 - clip_range, 1 + clip_range)
                 gain = torch.min(advantages * ratio, advantages * clipped)
-                if data.counted is None:
-                    policy_loss = -gain.mean()
-                else:
-                    policy_loss = -gain[data.counted].mean() if data.counted.any() else 0.0 * gain.sum()
+                policy_loss = -_mean(gain, data.counted)
                 value_loss = functional.mse_loss(data.returns, values.flatten())
                 entropy_loss = -torch.mean(-log_prob) if entropy is None else -torch.mean(entropy)
                 with torch.no_grad():
@@ -91,3 +87,16 @@ class DuelPPO(PPO):
             explained_variance(buffer.values.flatten(), buffer.returns.flatten())
         )
         self.update_metrics["action_spread"] = torch.exp(self.policy.actor.log_spread).mean().item()
+
+
+def _mean(values: Tensor, counted: Tensor | None) -> Tensor:
+    """Of those of (n,) values that count, or 0 if none does."""
+    if counted is None:
+        return values.mean()
+    return values[counted].mean() if counted.any() else 0.0 * values.sum()
+
+
+def _standardized(values: Tensor, counted: Tensor | None) -> Tensor:
+    """(n,) values brought to mean 0 and deviation 1 among those that count; all say how if fewer than two do."""
+    among = values if counted is None or counted.sum() < 2 else values[counted]
+    return (values - among.mean()) / (among.std() + 1e-8)
