@@ -17,7 +17,7 @@ from envs.layouts import FAMILIES
 from rspt.agent import load_agent
 from rspt.evaluation.playing import Cell, Episode, play
 from rspt.evaluation.statistics import wilson
-from rspt.perceiver import PerceptionSettings
+from rspt.perceiver import perception_settings
 from rspt.play import named_target
 
 FIRST_SEED = 1_000_000
@@ -41,12 +41,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)  # faster for networks this small, and the same bits on every machine
     seeds = range(options.first_seed, options.first_seed + options.episodes)
-    perception = PerceptionSettings(predictor=options.predictor)
     kept = kept_episodes(options.out)
     for target_name in options.targets:
         target = named_target(target_name)
         for label, path in (name.split("=", 1) if "=" in name else (name, name) for name in options.agents):
             agent = load_agent(path)
+            perception = perception_settings(predictor=options.predictor, ablation=agent.ablation)
             for noise in options.noise:
                 for ratio in options.speed_ratio:
                     for family in options.families:

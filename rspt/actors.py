@@ -1,8 +1,10 @@
 """Networks of trained players, from their files."""
 
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 from agents.networks import Actor, Sizes
 from rspt.errors import UsageError
@@ -13,8 +15,20 @@ SHIPPED: dict[str, Role] = {"pretrained": "tracker", "learned": "target"}
 """The names of the players that come with the package."""
 
 
-def load_actor(name_or_path: str | Path, role: Role) -> Actor:
-    """The network of a trained player: by its name if it comes with the package, or from a run, checkpoint or file.
+class Player(NamedTuple):
+    """A trained player.
+
+    Attributes:
+        actor: its network.
+        record: where it comes from, see `rspt.training.about`.
+    """
+
+    actor: Actor
+    record: Mapping[str, str]
+
+
+def load_player(name_or_path: str | Path, role: Role) -> Player:
+    """A trained player: by its name if it comes with the package, or from a run, checkpoint or file.
 
     Raises:
         UsageError: if there is none, it plays another role, or it cannot be used.
@@ -32,7 +46,7 @@ def load_actor(name_or_path: str | Path, role: Role) -> Actor:
         actor.load_state_dict(weights.tensors)
     except (TypeError, KeyError, RuntimeError) as error:
         raise UsageError(f"{path}: holds no {role} of this version ({error})") from None
-    return actor
+    return Player(actor, weights.about)
 
 
 def path_of(name_or_path: str | Path, role: Role) -> Path:

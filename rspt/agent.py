@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,25 @@ class LoadedAgent:
         name: as it was loaded.
         privileged: whether it acts on the truth: `act` needs the environment's `privileged_view()` then.
         sha256: of what it has learnt; None for a scripted one.
+        record: where that comes from: families, seed and more; empty for a scripted one.
     """
 
-    def __init__(self, name: str, agent: Agent, sha256: str | None = None) -> None:
-        self.name, self.privileged, self.sha256, self._agent = name, agent.privileged, sha256, agent
+    def __init__(
+        self, name: str, agent: Agent, sha256: str | None = None, record: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.name, self.privileged, self.sha256, self.record, self._agent = (
+            name,
+            agent.privileged,
+            sha256,
+            record,
+            agent,
+        )
         self._worlds = 0
+
+    @property
+    def ablation(self) -> str:
+        """What the state that it was trained on lacks or knows, to be given to the environment's `ablation`."""
+        return self.record.get("ablation", "none")
 
     def reset(self, which: ArrayLike | None = None) -> None:
         """Begin new episodes: in all worlds, or in those (B,) that are marked."""
@@ -89,7 +104,7 @@ def load_agent(name_or_path: str | Path) -> LoadedAgent:
         known = ", ".join([PRETRAINED, *BASELINES])
         raise UsageError(f"the agent {name!r} is unknown; allowed: {known}, or a path to a trained one")
     from agents.learned import LearnedAgent  # loads torch
-    from rspt.actors import digest, load_actor
+    from rspt.actors import digest, load_player
 
-    actor = load_actor(name, "tracker")
-    return LoadedAgent(name, LearnedAgent(actor), digest(actor))
+    player = load_player(name, "tracker")
+    return LoadedAgent(name, LearnedAgent(player.actor), digest(player.actor), player.record)

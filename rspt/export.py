@@ -10,14 +10,14 @@ from stable_baselines3 import PPO
 from agents.elsewhere import Elsewhere
 from agents.networks import Actor
 from agents.policy import PlayerPolicy
-from rspt.actors import load_actor
+from rspt.actors import load_player
 from rspt.errors import UsageError
 from rspt.perceiver import state_space
 
 
 def main(options: Namespace) -> int:
     """Write the file; 0."""
-    path = export(load_actor(options.agent, "tracker"), options.out)
+    path = export(load_player(options.agent, "tracker").actor, options.out)
     sys.stdout.write(f"{path}: stable_baselines3.PPO.load({str(path)!r}).predict(state, deterministic=True)\n")
     return 0
 

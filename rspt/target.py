@@ -55,6 +55,6 @@ def load_target(name_or_path: str | Path) -> LearnedTarget:
     Raises:
         UsageError: if there is none, or it cannot be used.
     """
-    from rspt.actors import load_actor  # loads torch
+    from rspt.actors import load_player  # loads torch
 
-    return LearnedTarget(str(name_or_path), load_actor(name_or_path, "target"))
+    return LearnedTarget(str(name_or_path), load_player(name_or_path, "target").actor)

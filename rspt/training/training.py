@@ -16,13 +16,13 @@ from tqdm import tqdm
 from agents.learned import LearnedAgent
 from agents.networks import Actor, Sizes
 from envs.jit import announced_compilation
-from rspt.actors import load_actor, path_of
+from rspt.actors import load_player
 from rspt.predictor import training as predictor_training
 from rspt.signals import StopRequest
 from rspt.training.about import stages_told, told_of
 from rspt.training.agent_weights import AgentWeights, Role, save_agent_weights
 from rspt.training.checkpoint_files import Checkpoint
-from rspt.training.checkpoints import Checkpoints, load_agent_weights
+from rspt.training.checkpoints import Checkpoints
 from rspt.training.curves import draw_curves
 from rspt.training.failure import NotFiniteError, dump, not_finite
 from rspt.training.run_folder import METRICS, RunFolder
@@ -101,8 +101,7 @@ class _Training:
         tracker = new_tracker(settings)
         self._told_before: Mapping[str, str] = {}
         if settings.start_from is not None:
-            tracker = load_actor(settings.start_from, "tracker")
-            self._told_before = load_agent_weights(path_of(settings.start_from, "tracker"), role="tracker").about
+            tracker, self._told_before = load_player(settings.start_from, "tracker")
         self._actors: Actors = {"tracker": tracker}
         self._names = stages_of(settings)
         self._about = told_of(settings, self._told_before)

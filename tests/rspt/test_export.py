@@ -6,7 +6,7 @@ from stable_baselines3 import PPO
 
 import rspt
 from agents.networks import Actor
-from rspt.actors import load_actor
+from rspt.actors import load_player
 from rspt.cli import main
 from rspt.perceiver import state_space
 
@@ -50,6 +50,6 @@ def test_a_tracker_of_another_state_is_refused(tmp_path, change):
     from rspt.errors import UsageError
     from rspt.export import export
 
-    sizes = load_actor("pretrained", "tracker").sizes._replace(**change)
+    sizes = load_player("pretrained", "tracker").actor.sizes._replace(**change)
     with pytest.raises(UsageError, match="another state"):
         export(Actor(sizes), tmp_path / "tracker.zip")

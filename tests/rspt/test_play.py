@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from agents.networks import Actor
+from rspt.actors import load_player
 from rspt.agent import load_agent
 from rspt.cli import main
 from rspt.match import Match
@@ -59,6 +60,22 @@ def test_the_same_seed_plays_the_same_episode():
         match.close()
     assert outcomes[0] == outcomes[1]
     assert np.isfinite(outcomes[0].total_reward)
+
+
+def test_a_tracker_sees_the_state_that_it_was_trained_on(tmp_path):
+    pretrained = load_player("pretrained", "tracker")
+    path = tmp_path / "tracker.safetensors"
+    tensors = dict(pretrained.actor.state_dict())
+    told = {**pretrained.record, "ablation": "no_map"}
+    save_agent_weights(path, AgentWeights("tracker", pretrained.actor.sizes._asdict(), tensors, told))
+    match = Match(load_agent(path), "goal", "rooms", render_mode=None)
+    observations, _ = match.env.reset(seed=5)
+    assert not observations["tracker"]["map"][:2].any()
+    match.close()
+    match = Match(load_agent("pretrained"), "goal", "rooms", render_mode=None)
+    observations, _ = match.env.reset(seed=5)
+    assert observations["tracker"]["map"][:2].any()
+    match.close()
 
 
 @pytest.mark.parametrize(
