@@ -183,7 +183,7 @@ class DuelStage:
         """One step of all worlds; the mean rewards of trackers and of learning targets."""
         seen, counted = self._tracker_state(), None
         if self._lesson is not None:
-            counted = self._truth.hidden_steps < self.settings.search_steps
+            counted = (self._truth.hidden_steps < self.settings.search_steps) | (self._scripted == 0)
         if self._lesson is not None and self.driven // self.worlds.num_worlds % self.settings.lesson_every == 0:
             self._lesson.show()
         chosen = self.tracker.choose(seen) if self.settings.tracker_learns else self.tracker.best(seen)

@@ -62,8 +62,9 @@ class DuelSettings(Settings):
     lesson_every: int = Field(4, ge=1, le=1000)
     """Steps from which the planner looks at one."""
     search_steps: int = Field(5, ge=1, le=10_000)
-    """Steps out of sight from which on only the lesson teaches the tracker what to do. In the open clutter of a
-    training it pays to wait until a target comes round its obstacle; in a building that loses it."""
+    """Steps out of sight from which on, where the target follows a script, only the lesson teaches the tracker what to
+    do. In the open clutter of a training it pays to wait until a target comes round its obstacle; in a building that
+    loses it."""
     auxiliary_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the target's foretelling of the tracker's reward (AD-VAT)."""
     average_steps: int = Field(1_500_000, ge=1, le=1_000_000_000)
