@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.rollouts import Body
+from agents.drive import Body
 
 DISTANCE_M = 2.5
 """The distance in metres that a tracker keeps."""

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import DISTANCE_M, Observation, Share, Space, View, actions_of, at_once, body_of
+from agents.drive import Body, driven, predicted
 from agents.grids import is_drivable, sees, way_ahead
 from agents.regrets import Regrets
-from agents.rollouts import SPEEDS, TURNS, Body, Comfort, Scene, driven, judged_commands, predicted
+from agents.rollouts import SPEEDS, TURNS, judged_commands
+from agents.scene import Comfort, Scene
 
 KEEP_M = 0.33
 """Clearance in metres that a straight way needs for the planner to trust it."""
@@ -38,7 +40,7 @@ class Manner(NamedTuple):
     meets_hidden: bool = True
 
 
-TEACHES = Manner(Comfort(room_m=0.40, slope=6.0), turn_kept=0.7, meets_hidden=False)
+TEACHES = Manner(Comfort(room_m=0.40), turn_kept=0.7, meets_hidden=False)
 """For those who imitate it: they are less exact, and cannot know how a hidden target goes on."""
 
 
@@ -125,7 +127,7 @@ class Oracle:
             raise ValueError(f"the view holds {len(view.poses)} worlds, reset was told of {len(self._plans)}")
         count = len(view.poses)
         commands, edges = np.empty((count, 2)), np.empty((count, 2, 2))
-        tables = np.empty((count, SPEEDS, TURNS), dtype=np.float32)
+        tables = np.empty((count, 2, SPEEDS, TURNS), dtype=np.float32)
         problems = [self._problem(world, view) for world in range(count)]
 
         def solve(worlds: NDArray[np.int64]) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import DISTANCE_M, Observation, Reader, View, actions_of
-from agents.rollouts import DT_S
+from agents.drive import DT_S
 
 _GIVEN_UP_S = 4.0
 """Unseen for longer, in seconds, a target is not where it was expected to go."""

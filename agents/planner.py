@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from agents.agent import DISTANCE_M, Observation, Percept, Reader, View, actions_of, body_of
+from agents.drive import DT_S, STEPS
 from agents.grids import way_ahead
 from agents.oracle import KEEP_M, LOOK_AHEAD_M, Search, has_direct_way
-from agents.rollouts import DT_S, STEPS, Scene, best_command
+from agents.rollouts import best_command
+from agents.scene import Scene
 
 _FINER = 3
 """Each cell of the state's map becomes so many by so many: on coarser ones no planner gets through doors."""

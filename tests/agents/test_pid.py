@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from agents.agent import Percept
+from agents.drive import DT_S
 from agents.pid import Pid, Random
-from agents.rollouts import DT_S
 
 NOWHERE = [np.nan, np.nan]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from agents.agent import Percept
+from agents.drive import DT_S, STEPS
 from agents.planner import Planner, believed_path, ego_space
-from agents.rollouts import DT_S, STEPS
 
 G = 32
 CELL_M, BEHIND_M = 0.3, 2.4
