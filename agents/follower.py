@@ -67,7 +67,7 @@ def follow(
 def _braked(scene: Scene, body: Body, x: float, y: float, yaw: float, speed: float) -> float:
     """Turn on the spot rather than swing into what stands within the braking distance.
 
-    Nor does it back off into what is closer than is comfortable: a rollout that ends so makes driving forward look good.
+    Nor does it back off into what is closer than is comfortable: where rollouts end so, driving forward looks good.
     """
     brake_m = np.sign(speed) * (0.5 * speed * speed / body.acceleration_mps2 + 0.1)
     to_x, to_y = x + brake_m * np.cos(yaw), y + brake_m * np.sin(yaw)
