@@ -97,7 +97,7 @@ def quality(kept: Kept, target: str) -> list[list[str]]:
     """Return, length, safety and errors of each agent by group of families."""
     rows = [
         ["families", "agent", "AR", "AR / oracle's", "EL", "untouched", "contacts per 100 m", "distance error (m)",
-         "bearing error (°)", "visible"]
+         "of it too near", "bearing error (°)", "visible"]
     ]  # fmt: skip
     for group, families in {**SPLITS, "unseen": UNSEEN}.items():
         for agent in kept.agents(target):
@@ -116,6 +116,7 @@ def quality(kept: Kept, target: str) -> list[list[str]]:
                     str(wilson(sum(e["success_safe"] for e in episodes), len(episodes))),
                     f"{100.0 * sum(e['contacts'] for e in episodes) / max(way, 1.0):.2f}",
                     f"{_mean(episodes, 'mean_distance_error_m'):.2f}",
+                    f"{_mean(episodes, 'mean_too_near_m'):.2f}",
                     f"{np.degrees(_mean(episodes, 'mean_bearing_error_rad')):.1f}",
                     f"{_mean(episodes, 'visible_share'):.3f}",
                 ]

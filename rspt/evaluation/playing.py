@@ -58,6 +58,7 @@ class Episode(NamedTuple):
         target_collided: steps in which the target touched clutter.
         distance_travelled_m: by the tracker.
         mean_distance_error_m: mean difference from the wanted distance.
+        mean_too_near_m: the part of it by which the target was too near.
         mean_bearing_error_rad: mean bearing of the target off the axis.
         reacquisitions: times that it came back into sight.
         end_reason: `time`, `lost`, or the name of a fault.
@@ -77,6 +78,7 @@ class Episode(NamedTuple):
     target_collided: int
     distance_travelled_m: float
     mean_distance_error_m: float
+    mean_too_near_m: float
     mean_bearing_error_rad: float
     reacquisitions: int
     end_reason: str
@@ -139,7 +141,8 @@ class _Tally:
         self._sums = {
             name: np.zeros(worlds)
             for name in (
-                "return", "steps", "visible", "contact", "rammed", "collided", "way", "distance", "bearing", "back",
+                "return", "steps", "visible", "contact", "rammed", "collided", "way", "distance", "near", "bearing",
+                "back",
             )
         }  # fmt: skip
         self._hidden_most = np.zeros(worlds, dtype=np.int64)
@@ -160,6 +163,7 @@ class _Tally:
             "collided": status.target_contact,
             "way": way,
             "distance": np.abs(status.distance_m - self._distance_m),
+            "near": np.maximum(self._distance_m - status.distance_m, 0.0),
             "bearing": np.abs(status.bearing_rad),
             "back": status.visible & ~self._was_visible,
         }
@@ -197,6 +201,7 @@ class _Tally:
                     target_collided=int(sums["collided"]),
                     distance_travelled_m=sums["way"],
                     mean_distance_error_m=sums["distance"] / steps,
+                    mean_too_near_m=sums["near"] / steps,
                     mean_bearing_error_rad=sums["bearing"] / steps,
                     reacquisitions=int(sums["back"]),
                     end_reason=FAULTS[fault] if fault else ("lost" if self._lost[world] else "time"),

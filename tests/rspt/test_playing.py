@@ -40,6 +40,8 @@ def test_who_does_not_follow_loses_and_is_counted_until_then():
         assert not episode.success_strict
         assert episode.distance_travelled_m < 0.01
         assert episode.visible_share <= 1.0 - 30 / episode.length
+        assert 0.0 <= episode.mean_too_near_m <= episode.mean_distance_error_m
+    assert np.mean([e.mean_too_near_m for e in lost]) < 0.5 * np.mean([e.mean_distance_error_m for e in lost])
     rewards = [episode.episode_return for episode in episodes]
     assert min(rewards) < 0.5 * max(episode.length for episode in episodes)
 
