@@ -30,17 +30,19 @@ class Manner(NamedTuple):
 
     Attributes:
         comfort: how dear it is to pass obstacles closely.
+        hidden_cost: of each step out of sight; 1 is a step of losing all of r1.
         turn_kept: share of its turn rate that a mover is expected to keep from one step to the next.
         meets_hidden: whether it heads for where a hidden target will be, and not for where it is: who circles an
             obstacle is to be met, not to be run after.
     """
 
     comfort: Comfort = Comfort()
+    hidden_cost: float = 1.5
     turn_kept: float = 1.0
     meets_hidden: bool = True
 
 
-TEACHES = Manner(Comfort(room_m=0.40), turn_kept=0.7, meets_hidden=False)
+TEACHES = Manner(Comfort(room_m=0.40), hidden_cost=3.0, turn_kept=0.7, meets_hidden=False)
 """For those who imitate it: they are less exact, and cannot know how a hidden target goes on."""
 
 
@@ -157,7 +159,9 @@ class Oracle:
         is_direct = has_direct_way(space, self._cell_m, tracker, target, self._distance_m)
         route = target[None] if is_direct else self._route(plan, space, tracker, self._goal(space, tracker, movers[0]))
         grid = (space.clearance, space.opaque, space.origin, self._cell_m)
-        return Scene(*grid, movers, route, is_direct, comfort=self._manner.comfort)
+        return Scene(
+            *grid, movers, route, is_direct, comfort=self._manner.comfort, hidden_cost=self._manner.hidden_cost
+        )
 
     def _goal(self, space: Space, tracker: NDArray[np.float64], path: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where on the target's predicted path (STEPS + 1, 2) to go."""

@@ -18,7 +18,6 @@ SPEEDS, TURNS = 7, 9
 _REFINEMENTS = 2
 """So often the grid is made finer around the best command: who learns from the planner learns no steps then."""
 _DISCOUNT = 0.97
-_HIDDEN_COST = 3.0
 _WAY_LEFT_COST = 20.0
 """Cost at the end of a rollout of a way that is still longer than the distance to keep, by as much as that."""
 _METRES_PER_RADIAN = 0.75
@@ -195,7 +194,7 @@ def _state_cost(
         error = max(way_m - distance_m, 0.0) / distance_m
     if not is_open:
         # the target's own bearing means nothing here: what counts is to come around the corner
-        return float(_HIDDEN_COST + error)
+        return float(scene.hidden_cost + error)
     hidden = 1.0 if off > 0.95 or distance > body.range_m - 0.5 else 0.0
     return float(error + off + hidden)
 

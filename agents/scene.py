@@ -31,6 +31,7 @@ class Scene(NamedTuple):
         is_direct: whether the target is in sight and the way to it is straight.
         room_behind_m: so far straight back nothing stands in the way; farther nobody has looked.
         comfort: how dear it is to pass obstacles closely.
+        hidden_cost: of each step in which the target is out of sight; 1 is a step of losing all of r1.
     """
 
     clearance: NDArray[np.float32]
@@ -42,3 +43,4 @@ class Scene(NamedTuple):
     is_direct: bool
     room_behind_m: float = np.inf
     comfort: Comfort = Comfort()
+    hidden_cost: float = 3.0

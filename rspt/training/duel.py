@@ -149,6 +149,8 @@ class DuelStage:
             seat.ppo.actor_frozen = warming
         before = self.driven // settings.snapshot_steps
         totals = [self._step() for _ in range(settings.rollout_steps)]
+        if self._lesson is not None:
+            self._lesson.keep()
         metrics = dict(zip(("reward_tracker", "reward_target"), np.mean(totals, axis=0).tolist(), strict=True))
         metrics |= self._learn()
         self._follow_tracker(at_once=warming)

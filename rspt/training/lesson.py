@@ -78,6 +78,7 @@ class Lesson:
         self._order, self._sign = (torch.from_numpy(array) for array in mirror_of(VECTOR_ENTRIES))
         map_shape = (sizes.channels, sizes.cells, sizes.cells)
         self._shown = Demonstrations(settings.buffer, map_shape, sizes.numbers, (SPEEDS, TURNS))
+        self._new: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any], Regrets]] = []
         self._random = torch.Generator().manual_seed(seed)
 
     @property
@@ -90,12 +91,18 @@ class Lesson:
         self._teacher.reset(np.ones(len(self._which), dtype=np.bool_) if which is None else which[self._which])
 
     def show(self) -> NDArray[np.float64]:
-        """What the teacher would do now (n, 2) in the worlds that it looks at; it is remembered."""
+        """What the teacher would do now (n, 2) in the worlds that it looks at; it is learnt from after `keep`."""
         state = {name: array[self._which] for name, array in self._worlds.state.items()}
         seen = room_behind(state["map"]) if self.settings.backs_into_seen else None
         actions, regrets = self._teacher.judge(self._worlds.privileged_view().of(self._which), room_behind_m=seen)
-        self._shown.add(state["map"], state["vector"], actions, regrets)
+        self._new.append((state["map"], state["vector"], actions, regrets))
         return actions
+
+    def keep(self) -> None:
+        """Add what was shown since the last call to what is learnt from."""
+        for shown in self._new:
+            self._shown.add(*shown)
+        self._new.clear()
 
     def losses(self, actor: Actor) -> tuple[Tensor, dict[str, float]]:
         """What an actor is to make small, on demonstrations that are drawn, and its parts by name."""

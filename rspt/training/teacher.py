@@ -1,5 +1,7 @@
 """The teacher stage: the actor drives, the privileged planner says what it would have done, and the actor learns it."""
 
+import copy
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -24,9 +26,10 @@ class TeacherSettings(Settings):
     """Steps of each world between two rounds of learning."""
     mixing_steps: int = Field(60_000, ge=0, le=1_000_000_000)
     """Steps over which the teacher gives up driving: at first it drives everywhere, at last nowhere."""
-    slip_rate: float = Field(0.02, ge=0.0, le=1.0)
-    """Share of the steps at which a world's tracker begins to do something else, for a moment."""
-    slip_steps: int = Field(8, ge=1, le=100)
+    slip_rate: float = Field(0.012, ge=0.0, le=1.0)
+    """Share of the steps at which a world's tracker begins to do something else for a while, half of the times nothing
+    at all: the target gets ahead and out of sight, and the teacher shows how it is found again."""
+    slip_steps: int = Field(25, ge=1, le=100)
     """Steps that this lasts at the most."""
     reuse: float = Field(4.0, gt=0.0, le=100.0)
     """How often each demonstration is learnt from, on average."""
@@ -37,7 +40,7 @@ class TeacherSettings(Settings):
 
 
 class TeacherStage:
-    """Drives, asks, learns.
+    """Drives and asks, and learns meanwhile what was shown before.
 
     Args:
         settings: of the stage.
@@ -53,6 +56,9 @@ class TeacherStage:
         self._lesson = Lesson(settings.lesson, actor.sizes, self.worlds, seed=seed)
         self._rng = np.random.default_rng(seed)
         self._optimizer = torch.optim.Adam(actor.parameters(), lr=settings.learning_rate)
+        self._driver = copy.deepcopy(actor).eval()
+        # torch counts threads anew in each thread that uses it
+        self._beside = ThreadPoolExecutor(1, "rspt-teacher", torch.set_num_threads, (torch.get_num_threads(),))
         count = self.worlds.num_worlds
         self._taught = np.ones(count, dtype=np.bool_)
         self._slip, self._slip_left = np.zeros((count, 2)), np.zeros(count, dtype=np.int64)
@@ -61,6 +67,7 @@ class TeacherStage:
         """Begin new episodes in all worlds; the rest is what `state` says."""
         self.worlds.begin(self.driven)
         self._lesson.begin()
+        self._driver.load_state_dict(self.actor.state_dict())
         self._taught = self._rng.random(self.worlds.num_worlds) < self._taught_share
         self._slip_left[:] = 0
 
@@ -70,14 +77,19 @@ class TeacherStage:
         return max(0.0, 1.0 - self.driven / max(self.settings.mixing_steps, 1))
 
     def round(self) -> Round:
-        """Drive for a while, then learn."""
-        first = self.driven == 0
-        self.actor.eval()
+        """Drive for a while with the actor as it was, while it learns from what was shown before."""
+        learning = self._beside.submit(self._learn, self.driven) if self.driven else None
         for _ in range(self.settings.rollout_steps):
             self._drive()
-        if first:
+        if learning is None:  # the first rollout also tells how numbers are to be standardised
+            self._lesson.keep()
             self.actor.trunk.numbers.fit(self._lesson.vectors)
-        return Round(self._learn(), self.worlds.drain())
+            told = self._learn(0)
+        else:
+            told = learning.result()
+            self._lesson.keep()
+        self._driver.load_state_dict(self.actor.state_dict())
+        return Round(told, self.worlds.drain())
 
     def actors(self) -> Actors:
         """The tracker."""
@@ -102,13 +114,14 @@ class TeacherStage:
     def close(self) -> None:
         """Free the worlds and threads."""
         self.worlds.close()
+        self._beside.shutdown()
         self._lesson.close()
 
     def _drive(self) -> None:
         settings, worlds, state = self.settings, self.worlds, self.worlds.state
         shown = self._lesson.show()
         with torch.no_grad():
-            chosen = self.actor(torch.from_numpy(state["map"]), torch.from_numpy(state["vector"])).numpy()
+            chosen = self._driver(torch.from_numpy(state["map"]), torch.from_numpy(state["vector"])).numpy()
         actions = np.where(self._taught[:, None], shown, np.clip(chosen, -1.0, 1.0))
         self._start_slips()
         actions = np.where((self._slip_left > 0)[:, None], self._slip, actions)
@@ -126,16 +139,16 @@ class TeacherStage:
         settings, count = self.settings, self.worlds.num_worlds
         starting = (self._slip_left == 0) & (self._rng.random(count) < settings.slip_rate)
         self._slip_left[starting] = self._rng.integers(1, settings.slip_steps + 1, int(starting.sum()))
-        self._slip[starting] = self._rng.uniform(-1.0, 1.0, (int(starting.sum()), 2))
+        drawn = self._rng.uniform(-1.0, 1.0, (int(starting.sum()), 2))
+        self._slip[starting] = np.where(self._rng.random((len(drawn), 1)) < 0.5, drawn, 0.0)
 
-    def _learn(self) -> dict[str, float]:
+    def _learn(self, driven: int) -> dict[str, float]:
         settings = self.settings
         new = settings.rollout_steps * self.worlds.num_worlds
         updates = max(1, round(settings.reuse * new / settings.lesson.batch_size))
-        share = min(self.driven / settings.total_steps, 1.0)
+        share = min(driven / settings.total_steps, 1.0)
         for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * (0.1 + 0.9 * 0.5 * (1.0 + np.cos(np.pi * share)))
-        self.actor.train()
         told: dict[str, float] = {}
         for _ in range(updates):
             loss, parts = self._lesson.losses(self.actor)

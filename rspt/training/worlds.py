@@ -33,7 +33,7 @@ class TrainingWorldsSettings(Settings):
     """Who acts for the target; one world after the other takes the next."""
     speed_ratio: tuple[float, float] = (0.4, 1.0)
     """Range of the target's greatest speed as a share of the tracker's."""
-    start: StartSettings = StartSettings(distance_m=(1.5, 4.0), bearing_deg=(-35.0, 35.0), hidden_share=0.15)
+    start: StartSettings = StartSettings(distance_m=(1.5, 4.0), bearing_deg=(-35.0, 35.0), hidden_share=0.3)
     """Where the tracker starts."""
     randomize: RandomizeSettings = RandomizeSettings(
         hfov_deg=(60.0, 90.0),
