@@ -79,7 +79,12 @@ def judged_commands(
     x, y, target = pose[0], pose[1], scene.movers[0]
     is_open = sees(scene.opaque, scene.origin, scene.cell_m, x, y, target[0, 0], target[0, 1])
     best = follow(scene, body, x, y, pose[2], 0, 0, distance_m, is_open, scene.room_behind_m)
-    best_cost, best_harm = _rollout_cost(scene, body, pose, velocity, distance_m, is_open, 0.0, 0.0, 0, np.inf)
+    beyond_m = 0.0
+    for passed in range(len(scene.route) - 1):
+        beyond_m += _beyond(scene.route, passed, pose)
+    best_cost, best_harm = _rollout_cost(
+        scene, body, pose, velocity, distance_m, is_open, beyond_m, 0.0, 0.0, 0, np.inf
+    )
     reach, turn_reach = (
         body.acceleration_mps2 * DT_S * _COMMAND_STEPS,
         body.turn_acceleration_radps2 * DT_S * _COMMAND_STEPS,
@@ -93,7 +98,7 @@ def judged_commands(
         speed, turn = slowest + speed_step * (i // TURNS), right + turn_step * (i % TURNS)
         enough = best_cost + regret_max
         cost, harm = _rollout_cost(
-            scene, body, pose, velocity, distance_m, is_open, speed, turn, _COMMAND_STEPS, enough
+            scene, body, pose, velocity, distance_m, is_open, beyond_m, speed, turn, _COMMAND_STEPS, enough
         )
         regrets[0, i // TURNS, i % TURNS], regrets[1, i // TURNS, i % TURNS] = cost, harm
         if cost < best_cost:
@@ -105,7 +110,7 @@ def judged_commands(
             speed, turn = middle[0] + speed_step * (i // 3 - 1), middle[1] + turn_step * (i % 3 - 1)
             speed, turn = min(max(speed, slowest), fastest), min(max(turn, right), left)
             cost, harm = _rollout_cost(
-                scene, body, pose, velocity, distance_m, is_open, speed, turn, _COMMAND_STEPS, best_cost
+                scene, body, pose, velocity, distance_m, is_open, beyond_m, speed, turn, _COMMAND_STEPS, best_cost
             )
             if cost < best_cost:
                 best, best_cost, best_harm = (speed, turn), cost, harm
@@ -124,6 +129,7 @@ def _rollout_cost(
     velocity: NDArray[np.float64],
     distance_m: float,
     is_open: bool,
+    beyond_m: float,
     speed_held: float,
     turn_held: float,
     held: int,
@@ -131,14 +137,12 @@ def _rollout_cost(
 ) -> tuple[float, float]:
     """Discounted cost of holding a command for `held` steps and following then, and the harm in it.
 
-    It is not finished above `give_up_at`.
+    It is not finished above `give_up_at`. The way beyond the first point of the route, `beyond_m`, is the same for all.
     """
     x, y, yaw, speed, turn = pose[0], pose[1], pose[2], velocity[0], velocity[1]
     total, harm, weight = 0.0, 0.0, 1.0
     target, leg = scene.movers[0], 0
-    behind_m, back_m = 0.0, 0.0
-    for passed in range(len(scene.route) - 1):
-        behind_m += _beyond(scene.route, passed, pose)
+    back_m = 0.0
     for step in range(STEPS):
         wanted, wanted_turn = speed_held, turn_held
         if step >= held:
@@ -150,10 +154,10 @@ def _rollout_cost(
             is_open = sees(scene.opaque, scene.origin, scene.cell_m, x, y, target[step + 1, 0], target[step + 1, 1])
         way_m = np.hypot(scene.route[leg, 0] - x, scene.route[leg, 1] - y)
         if leg + 1 < len(scene.route) and way_m < _REACHED_M:
-            behind_m -= _beyond(scene.route, leg, pose)
+            beyond_m -= _beyond(scene.route, leg, pose)
             leg += 1
             way_m = np.hypot(scene.route[leg, 0] - x, scene.route[leg, 1] - y)
-        way_m += behind_m
+        way_m += beyond_m
         total += weight * _state_cost(scene, body, x, y, yaw, step + 1, distance_m, way_m, is_open)
         uneasy, harmful = _contact_cost(scene, body, x, y, step + 1)
         back_m = np.cos(pose[2]) * (pose[0] - x) + np.sin(pose[2]) * (pose[1] - y)

@@ -9,6 +9,7 @@ The last needs neither PyBullet nor the worlds.
 
 import argparse
 import resource
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -25,17 +26,23 @@ from agents.seat import Seat
 
 
 class Clock:
-    """Seconds spent in methods that it is told to watch, without those that are watched inside."""
+    """Seconds spent in methods that it is told to watch, without those that are watched inside.
+
+    It watches the thread that made it; to wait there for an update in another one is a part of "the rest".
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self._stack: list[str] = []
         self._since = 0.0
+        self._thread = threading.get_ident()
 
     def watch(self, owner: Any, method: str, name: str) -> None:
         inner: Callable[..., Any] = getattr(owner, method)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != self._thread:
+                return inner(*args, **kwargs)
             self._switch(push=name)
             try:
                 return inner(*args, **kwargs)

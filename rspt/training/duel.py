@@ -1,7 +1,7 @@
 """The duel: the tracker and a target that learns to escape play the same worlds at the same time, and both learn."""
 
 import copy
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from itertools import cycle
 from typing import Any
 
@@ -16,6 +16,7 @@ from envs.threads import Threads
 from rspt.perceiver import state_space
 from rspt.privileged import PRIVILEGED_WIDTH, privileged_vectors
 from rspt.target_state import target_state_space, target_states
+from rspt.training.beside import thread_beside
 from rspt.training.clone import new_target
 from rspt.training.duel_settings import DuelSettings, PpoSettings
 from rspt.training.lesson import Lesson
@@ -75,8 +76,7 @@ class DuelStage:
                 fitted=target is not None, seed=seed + 1, device=device,
             )  # fmt: skip
             self.target.ppo.auxiliary_weight = settings.auxiliary_weight
-        # torch counts threads anew in each thread that uses it
-        self._beside = ThreadPoolExecutor(1, "rspt-duel", torch.set_num_threads, (torch.get_num_threads(),))
+        self._beside = thread_beside("rspt-duel")
         self._threads = Threads()
         self._lesson: Lesson | None = None
         taught = np.flatnonzero(self._scripted)

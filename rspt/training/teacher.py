@@ -1,7 +1,6 @@
 """The teacher stage: the actor drives, the privileged planner says what it would have done, and the actor learns it."""
 
 import copy
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from agents.networks import Actor
 from envs.settings import Settings
+from rspt.training.beside import thread_beside
 from rspt.training.lesson import Lesson, LessonSettings
 from rspt.training.stage import Actors, Round
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
@@ -57,8 +57,7 @@ class TeacherStage:
         self._rng = np.random.default_rng(seed)
         self._optimizer = torch.optim.Adam(actor.parameters(), lr=settings.learning_rate)
         self._driver = copy.deepcopy(actor).eval()
-        # torch counts threads anew in each thread that uses it
-        self._beside = ThreadPoolExecutor(1, "rspt-teacher", torch.set_num_threads, (torch.get_num_threads(),))
+        self._beside = thread_beside("rspt-teacher")
         count = self.worlds.num_worlds
         self._taught = np.ones(count, dtype=np.bool_)
         self._slip, self._slip_left = np.zeros((count, 2)), np.zeros(count, dtype=np.int64)
