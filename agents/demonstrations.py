@@ -38,7 +38,7 @@ class Demonstrations:
         self._maps = torch.zeros((capacity, *map_shape), dtype=torch.uint8)
         self._vectors = torch.zeros((capacity, vector_width))
         self._actions = torch.zeros((capacity, 2))
-        widths = [] if commands is None else [(2, *commands), (2,), (2,), (3,)]
+        widths = [] if commands is None else [commands, (2,), (2,), (3,)]
         self._regrets = [torch.zeros((capacity, *width)) for width in widths]
         self._count, self._next = 0, 0
 

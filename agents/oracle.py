@@ -109,14 +109,16 @@ class Oracle:
         *,
         regret_max: float = REGRET_MAX,
         room_behind_m: NDArray[np.float64] | None = None,
+        among: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[np.float64], Regrets]:
-        """Actions (B, 2) from the truth alone, and how much worse others are, up to `regret_max`.
+        """Actions (n, 2) from the truth alone, and how much worse others are, up to `regret_max`.
 
         Args:
             view: the truth.
             regret_max: likewise.
             room_behind_m: (B,) how far back the robots can have seen that nothing stands there: a planner that teaches
                 does not back off farther, for those who learn from it do not know what it knows.
+            among: (B,) the n worlds that are asked about; all if None.
 
         Raises:
             ValueError: without a view, or if the number of worlds is not that of the last `reset`.
@@ -127,23 +129,25 @@ class Oracle:
             )
         if len(view.poses) != len(self._plans) or len(view.free_spaces) != len(self._plans):
             raise ValueError(f"the view holds {len(view.poses)} worlds, reset was told of {len(self._plans)}")
-        count = len(view.poses)
-        commands, edges = np.empty((count, 2)), np.empty((count, 2, 2))
-        tables = np.empty((count, 2, SPEEDS, TURNS), dtype=np.float32)
-        problems = [self._problem(world, view) for world in range(count)]
+        asked = np.arange(len(view.poses)) if among is None else np.flatnonzero(among)
+        commands, edges = np.empty((len(asked), 2)), np.empty((len(asked), 2, 2))
+        tables = np.empty((len(asked), SPEEDS, TURNS), dtype=np.float32)
+        problems = [self._problem(world, view) for world in asked.tolist()]
 
-        def solve(worlds: NDArray[np.int64]) -> None:
-            for world in worlds.tolist():
-                scene, body, after = problems[world]
+        def solve(rows: NDArray[np.int64]) -> None:
+            for row in rows.tolist():
+                scene, body, after = problems[row]
                 if room_behind_m is not None:
-                    scene = scene._replace(room_behind_m=float(room_behind_m[world]))
+                    scene = scene._replace(room_behind_m=float(room_behind_m[asked[row]]))
                 judged = judged_commands(scene, body, after[:3], after[3:], self._distance_m, regret_max)
-                commands[world], edges[world], tables[world] = judged[:2], np.reshape(judged[2:6], (2, 2)), judged[6]
+                commands[row], edges[row], tables[row] = judged[:2], np.reshape(judged[2:6], (2, 2)), judged[6]
 
-        self._share(solve, np.arange(count))
-        backward = np.full(count, Body().reverse_max_mps)
-        units = np.stack([view.limits[:, 0], backward, view.limits[:, 1]], axis=1)
-        return actions_of(commands, view.limits), Regrets(tables, edges[:, :, 0], edges[:, :, 1], units)
+        if len(asked):
+            self._share(solve, np.arange(len(asked)))
+        limits = view.limits[asked]
+        backward = np.full(len(asked), Body().reverse_max_mps)
+        units = np.stack([limits[:, 0], backward, limits[:, 1]], axis=1)
+        return actions_of(commands, limits), Regrets(tables, edges[:, :, 0], edges[:, :, 1], units)
 
     def _problem(self, world: int, view: View) -> tuple[Scene, Body, NDArray[np.float64]]:
         """The scene, the body, and pose and velocity (5,) from which the next action will be carried out."""

@@ -41,8 +41,7 @@ class Judged(NamedTuple):
         fastest_mps: last of them.
         right_radps: first of the turn rates, likewise.
         left_radps: last of them.
-        regrets: (2, SPEEDS, TURNS) how much more each costs than the best, at most what was asked for: all in all, and
-            in harm beyond its own, which is touching, and backing off blind.
+        regrets: (SPEEDS, TURNS) how much more each costs than the best, at most what was asked for.
     """
 
     speed_mps: float
@@ -82,9 +81,7 @@ def judged_commands(
     beyond_m = 0.0
     for passed in range(len(scene.route) - 1):
         beyond_m += _beyond(scene.route, passed, pose)
-    best_cost, best_harm = _rollout_cost(
-        scene, body, pose, velocity, distance_m, is_open, beyond_m, 0.0, 0.0, 0, np.inf
-    )
+    best_cost = _rollout_cost(scene, body, pose, velocity, distance_m, is_open, beyond_m, 0.0, 0.0, 0, np.inf)
     reach, turn_reach = (
         body.acceleration_mps2 * DT_S * _COMMAND_STEPS,
         body.turn_acceleration_radps2 * DT_S * _COMMAND_STEPS,
@@ -93,31 +90,30 @@ def judged_commands(
     right = max(velocity[1] - turn_reach, -body.turn_max_radps)
     left = min(velocity[1] + turn_reach, body.turn_max_radps)
     speed_step, turn_step = (fastest - slowest) / (SPEEDS - 1), (left - right) / (TURNS - 1)
-    regrets = np.empty((2, SPEEDS, TURNS))
+    regrets = np.empty((SPEEDS, TURNS))
     for i in range(SPEEDS * TURNS):
         speed, turn = slowest + speed_step * (i // TURNS), right + turn_step * (i % TURNS)
         enough = best_cost + regret_max
-        cost, harm = _rollout_cost(
+        cost = _rollout_cost(
             scene, body, pose, velocity, distance_m, is_open, beyond_m, speed, turn, _COMMAND_STEPS, enough
         )
-        regrets[0, i // TURNS, i % TURNS], regrets[1, i // TURNS, i % TURNS] = cost, harm
+        regrets[i // TURNS, i % TURNS] = cost
         if cost < best_cost:
-            best, best_cost, best_harm = (speed, turn), cost, harm
+            best, best_cost = (speed, turn), cost
     for _ in range(_REFINEMENTS):
         speed_step, turn_step = 0.5 * speed_step, 0.5 * turn_step
         middle = best
         for i in range(9):
             speed, turn = middle[0] + speed_step * (i // 3 - 1), middle[1] + turn_step * (i % 3 - 1)
             speed, turn = min(max(speed, slowest), fastest), min(max(turn, right), left)
-            cost, harm = _rollout_cost(
+            cost = _rollout_cost(
                 scene, body, pose, velocity, distance_m, is_open, beyond_m, speed, turn, _COMMAND_STEPS, best_cost
             )
             if cost < best_cost:
-                best, best_cost, best_harm = (speed, turn), cost, harm
+                best, best_cost = (speed, turn), cost
     for i in range(SPEEDS):
         for k in range(TURNS):
-            regrets[0, i, k] = min(regrets[0, i, k] - best_cost, regret_max)
-            regrets[1, i, k] = min(max(regrets[1, i, k] - best_harm, 0.0), regret_max)
+            regrets[i, k] = min(regrets[i, k] - best_cost, regret_max)
     return Judged(best[0], best[1], slowest, fastest, right, left, regrets)
 
 
@@ -134,13 +130,13 @@ def _rollout_cost(
     turn_held: float,
     held: int,
     give_up_at: float,
-) -> tuple[float, float]:
-    """Discounted cost of holding a command for `held` steps and following then, and the harm in it.
+) -> float:
+    """Discounted cost of holding a command for `held` steps and following then.
 
     It is not finished above `give_up_at`. The way beyond the first point of the route, `beyond_m`, is the same for all.
     """
     x, y, yaw, speed, turn = pose[0], pose[1], pose[2], velocity[0], velocity[1]
-    total, harm, weight = 0.0, 0.0, 1.0
+    total, weight = 0.0, 1.0
     target, leg = scene.movers[0], 0
     back_m = 0.0
     for step in range(STEPS):
@@ -159,14 +155,12 @@ def _rollout_cost(
             way_m = np.hypot(scene.route[leg, 0] - x, scene.route[leg, 1] - y)
         way_m += beyond_m
         total += weight * _state_cost(scene, body, x, y, yaw, step + 1, distance_m, way_m, is_open)
-        uneasy, harmful = _contact_cost(scene, body, x, y, step + 1)
+        total += weight * _contact_cost(scene, body, x, y, step + 1)
         back_m = np.cos(pose[2]) * (pose[0] - x) + np.sin(pose[2]) * (pose[1] - y)
         if back_m > max(scene.room_behind_m, 0.0) + _BLIND_M:
-            harmful += _BLIND_COST + _BLIND_SLOPE * (back_m - max(scene.room_behind_m, 0.0))
-        harm += weight * harmful
-        total += weight * (uneasy + harmful)
+            total += weight * (_BLIND_COST + _BLIND_SLOPE * (back_m - max(scene.room_behind_m, 0.0)))
         if total >= give_up_at:
-            return total, harm
+            return total
         weight *= _DISCOUNT
     if not scene.is_direct:
         way_m = max(way_m - distance_m, 0.0)
@@ -174,7 +168,7 @@ def _rollout_cost(
             to_x, to_y = scene.route[leg, 0] - x, scene.route[leg, 1] - y
             way_m += _METRES_PER_RADIAN * abs(wrapped(np.arctan2(to_y, to_x) - yaw))
         total += _WAY_LEFT_COST * way_m / distance_m
-    return total, harm
+    return total
 
 
 @kernel
@@ -204,21 +198,21 @@ def _state_cost(
 
 
 @kernel
-def _contact_cost(scene: Scene, body: Body, x: float, y: float, step: int) -> tuple[float, float]:
+def _contact_cost(scene: Scene, body: Body, x: float, y: float, step: int) -> float:
     """A gentle slope near what a body could touch, and a steep one where it would."""
     free = clearance_at(scene.clearance, scene.origin, scene.cell_m, x, y) - body.radius_m
-    near, touch = 0.0, 0.0
+    cost = 0.0
     if free < TIGHT_M:
-        touch += 20.0 + 400.0 * (TIGHT_M - free)
+        cost += 20.0 + 400.0 * (TIGHT_M - free)
     elif free < scene.comfort.room_m:
-        near += scene.comfort.slope * (scene.comfort.room_m - free)
+        cost += scene.comfort.slope * (scene.comfort.room_m - free)
     for i in range(len(scene.movers)):
         apart = np.hypot(scene.movers[i, step, 0] - x, scene.movers[i, step, 1] - y) - _BODIES_M
         if apart < 0.1:
-            touch += 10.0 + 100.0 * (0.1 - apart)
+            cost += 10.0 + 100.0 * (0.1 - apart)
         elif apart < 0.4:
-            near += 2.0 * (0.4 - apart)
-    return near, touch
+            cost += 2.0 * (0.4 - apart)
+    return cost
 
 
 @kernel

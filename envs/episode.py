@@ -14,7 +14,7 @@ from envs.sensors.camera import CameraSettings
 from envs.spawn import draw_start
 from envs.targets.policy import Policy
 from envs.targets.replay import ReplayPolicy
-from envs.world_settings import WorldSettings
+from envs.world_settings import RandomizeSettings, WorldSettings
 
 _START_TRIES = 16
 
@@ -78,6 +78,8 @@ def draw_episode(
             if attempt == _START_TRIES - 1:
                 raise
     drawn = settings.randomize
+    if drawn.share < 1.0 and body.random() >= drawn.share:
+        drawn = RandomizeSettings()
     speed = _draw(body, drawn.speed_max_mps, settings.tracker.speed_max_mps)
     camera = settings.camera.model_copy(
         update={

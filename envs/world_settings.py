@@ -33,6 +33,8 @@ class RandomizeSettings(Settings):
     """Speed and turn rate come out as this multiple of what was commanded."""
     latency_steps: tuple[int, int] | None = None
     """Control steps by which the tracker's actions come late."""
+    share: float = Field(1.0, ge=0.0, le=1.0)
+    """Share of the episodes that draw; in the others all is nominal."""
 
     @model_validator(mode="after")
     def _inside(self) -> Self:

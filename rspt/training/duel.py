@@ -100,7 +100,7 @@ class DuelStage:
 
     def actors(self) -> Actors:
         """Those that learn: the tracker as it has been on average, the target as it is."""
-        actors: Actors = {"tracker": self._average}
+        actors: Actors = {"tracker": self._average} if self.settings.tracker_learns else {}
         if self.target is not None:
             actors["target"] = self.target.ppo.policy.actor
         return actors
@@ -185,9 +185,9 @@ class DuelStage:
         """One step of all worlds; the mean rewards of trackers and of learning targets."""
         seen, counted = self._tracker_state(), None
         if self._lesson is not None:
-            counted = (self._truth.hidden_steps < self.settings.search_steps) | (self._scripted == 0)
-        if self._lesson is not None and self.driven // self.worlds.num_worlds % self.settings.lesson_every == 0:
-            self._lesson.show()
+            hidden_steps = self._truth.hidden_steps
+            counted = (hidden_steps < self.settings.search_steps) | (self._scripted == 0)
+            self._lesson.show(hidden_steps > 0)
         chosen = self.tracker.choose(seen) if self.settings.tracker_learns else self.tracker.best(seen)
         played = chosen.played
         target_actions = np.zeros((self.worlds.num_worlds, 2))

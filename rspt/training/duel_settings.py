@@ -56,11 +56,10 @@ class DuelSettings(Settings):
     critic_steps: int = Field(60_000, ge=0, le=1_000_000_000)
     """Steps at the beginning in which only the critics learn."""
     lesson: LessonSettings | None = LessonSettings(buffer=30_000, batch_size=256)
-    """What the privileged planner goes on teaching the tracker while it learns from rewards; null for nothing."""
-    lesson_weight: float = Field(4.0, ge=0.0, le=100.0)
+    """How the privileged planner goes on teaching the tracker to search while a scripted target is out of sight;
+    rewards alone teach the rest. Null for no lesson."""
+    lesson_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the lesson's losses."""
-    lesson_every: int = Field(4, ge=1, le=1000)
-    """Steps from which the planner looks at one."""
     search_steps: int = Field(5, ge=1, le=10_000)
     """Steps out of sight from which on, where the target follows a script, only the lesson teaches the tracker what to
     do. In the open clutter of a training it pays to wait until a target comes round its obstacle; in a building that
@@ -100,3 +99,18 @@ class DuelSettings(Settings):
                 f"scripted_share {self.scripted_share} and pool_share {self.pool_share} must not exceed 1 together"
             )
         return self
+
+
+class EscapeSettings(DuelSettings):
+    """A target learns to escape a tracker that does not learn: in the duel it is an opponent from the beginning."""
+
+    total_steps: int = Field(300_000, ge=1, le=10_000_000_000)
+    """Steps of the worlds."""
+    tracker_learns: bool = False
+    """As in the duel."""
+    scripted_share: float = Field(0.0, ge=0.0, le=1.0)
+    """As in the duel."""
+    pool_share: float = Field(0.0, ge=0.0, le=1.0)
+    """As in the duel."""
+    critic_steps: int = Field(20_000, ge=0, le=1_000_000_000)
+    """As in the duel."""

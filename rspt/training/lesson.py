@@ -18,11 +18,10 @@ from envs.settings import Settings
 from envs.threads import Threads
 from rspt.build import make_oracle
 from rspt.percept import room_behind
-from rspt.perception.state import OFFSETS, VECTOR_ENTRIES, mirror_of
+from rspt.perception.state import VECTOR_ENTRIES, mirror_of
 from rspt.training.worlds import TrainingWorlds
 
 _MIRROR = torch.tensor([1.0, -1.0])
-_SEEN = OFFSETS["target_seen"]
 
 
 class LessonSettings(Settings):
@@ -42,11 +41,6 @@ class LessonSettings(Settings):
     what is best, an actor learns by it to do what is good in all cases that may be."""
     regret_blur: float = Field(0.12, ge=0.0, le=1.0)
     """Standard deviation of noise on the actions of which that cost is taken, so that an actor keeps off its cliffs."""
-
-    sight_weight: float = Field(1.0, ge=0.0, le=1.0)
-    """What of all this counts while the target is in sight, beside the harm in an action, which always counts. With 0,
-    rewards alone teach how to keep the distance, and the planner what not to touch and how to search."""
-
     backs_into_seen: bool = True
     """Whether the teacher backs off only over ground that the tracker has seen to be free."""
 
@@ -90,12 +84,20 @@ class Lesson:
         """New episodes begin in the worlds (W,) that are marked, or in all."""
         self._teacher.reset(np.ones(len(self._which), dtype=np.bool_) if which is None else which[self._which])
 
-    def show(self) -> NDArray[np.float64]:
-        """What the teacher would do now (n, 2) in the worlds that it looks at; it is learnt from after `keep`."""
+    def show(self, among: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """What the teacher would do now (m, 2); it is learnt from after `keep`.
+
+        Args:
+            among: (W,) whether the teacher is to look at a world, if it is one of its; at all of its if None.
+        """
+        asked = None if among is None else among[self._which]
+        which = self._which if asked is None else self._which[asked]
         state = {name: array[self._which] for name, array in self._worlds.state.items()}
         seen = room_behind(state["map"]) if self.settings.backs_into_seen else None
-        actions, regrets = self._teacher.judge(self._worlds.privileged_view().of(self._which), room_behind_m=seen)
-        self._new.append((state["map"], state["vector"], actions, regrets))
+        view = self._worlds.privileged_view().of(self._which)
+        actions, regrets = self._teacher.judge(view, room_behind_m=seen, among=asked)
+        if len(which):
+            self._new.append((self._worlds.state["map"][which], self._worlds.state["vector"][which], actions, regrets))
         return actions
 
     def keep(self) -> None:
@@ -107,17 +109,15 @@ class Lesson:
     def losses(self, actor: Actor) -> tuple[Tensor, dict[str, float]]:
         """What an actor is to make small, on demonstrations that are drawn, and its parts by name."""
         settings = self.settings
+        if not len(self._shown):  # nothing was asked for yet
+            return torch.zeros(()), {}
         shown = self._half_mirrored(self._shown.drawn(settings.batch_size, self._random))
         assert shown.regrets is not None
         actions = actor(shown.maps, shown.vectors)
+        imitation = functional.smooth_l1_loss(actions, shown.actions, beta=settings.huber)
         blur = settings.regret_blur * torch.randn(actions.shape, generator=self._random)
-        differences = functional.smooth_l1_loss(actions, shown.actions, beta=settings.huber, reduction="none").mean(
-            dim=1
-        )
-        regrets, harms = regret_of(actions + blur, shown.regrets).unbind(dim=1)
-        counts = torch.where(shown.vectors[:, _SEEN] > 0.5, settings.sight_weight, 1.0)
-        imitation, regret = (counts * differences).mean(), (counts * regrets + (1.0 - counts) * harms).mean()
-        told = {"imitation_loss": imitation.item(), "regret": regret.item(), "harm": harms.mean().item()}
+        regret = regret_of(actions + blur, shown.regrets).mean()
+        told = {"imitation_loss": imitation.item(), "regret": regret.item()}
         return settings.imitation_weight * imitation + settings.regret_weight * regret, told
 
     def state(self) -> dict[str, Any]:
@@ -137,13 +137,13 @@ class Lesson:
         """Some of the demonstrations as a mirror shows them: left and right are alike."""
         half = len(shown.maps) // 2
         assert shown.regrets is not None
-        tables, low, high, units = shown.regrets
+        table, low, high, units = shown.regrets
         return Shown(
             torch.cat([shown.maps[:half].flip(3), shown.maps[half:]]),
             torch.cat([shown.vectors[:half, self._order] * self._sign, shown.vectors[half:]]),
             torch.cat([shown.actions[:half] * _MIRROR, shown.actions[half:]]),
             Regrets(
-                torch.cat([tables[:half].flip(3), tables[half:]]),
+                torch.cat([table[:half].flip(2), table[half:]]),
                 torch.cat([torch.stack([low[:half, 0], -high[:half, 1]], dim=1), low[half:]]),
                 torch.cat([torch.stack([high[:half, 0], -low[:half, 1]], dim=1), high[half:]]),
                 units,

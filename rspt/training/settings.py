@@ -9,7 +9,7 @@ from agents.networks import Sizes
 from envs.settings import Settings
 from rspt.predictor.settings import PredictorSettings
 from rspt.training.clone import CloneSettings
-from rspt.training.duel_settings import DuelSettings
+from rspt.training.duel_settings import DuelSettings, EscapeSettings
 from rspt.training.teacher import TeacherSettings
 from rspt.training.validation import ValidationSettings
 from rspt.training.worlds import TrainingWorldsSettings
@@ -55,6 +55,8 @@ class TrackerSettings(Settings):
     """Imitation of the planner that knows everything."""
     clone: CloneSettings | None = None
     """Imitation of the script `evade` by the target that is to learn in the duel."""
+    escape: EscapeSettings | None = None
+    """Learning of the target alone, to escape the tracker of the teacher stage."""
     duel: DuelSettings | None = None
     """The duel of the tracker and the learning target, or PPO against scripts if its `scripted_share` is 1."""
     validation: ValidationSettings = ValidationSettings()
@@ -66,18 +68,21 @@ class TrackerSettings(Settings):
     """Checkpoints that are kept beside the best one."""
 
     @property
+    def _stages(self) -> dict[str, TeacherSettings | CloneSettings | DuelSettings | None]:
+        return {"teacher": self.teacher, "clone": self.clone, "escape": self.escape, "duel": self.duel}
+
+    @property
     def total_steps(self) -> int:
         """Steps of the worlds in all stages."""
-        return sum(stage.total_steps for stage in (self.teacher, self.clone, self.duel) if stage is not None)
+        return sum(stage.total_steps for stage in self._stages.values() if stage is not None)
 
     def with_total_steps(self, total_steps: int) -> Self:
         """The same with so many steps in all, shared out among the stages as they were."""
         factor = total_steps / max(self.total_steps, 1)
-        stages = {"teacher": self.teacher, "clone": self.clone, "duel": self.duel}
         return self.model_copy(
             update={
                 name: stage.model_copy(update={"total_steps": max(1, round(factor * stage.total_steps))})
-                for name, stage in stages.items()
+                for name, stage in self._stages.items()
                 if stage is not None
             }
         )
@@ -85,5 +90,7 @@ class TrackerSettings(Settings):
     @model_validator(mode="after")
     def _trains(self) -> Self:
         if self.total_steps == 0:
-            raise ValueError("at least one of the stages teacher, clone and duel must be given, such as `teacher: {}`")
+            raise ValueError(
+                "at least one of the stages teacher, clone, escape and duel must be given, such as `teacher: {}`"
+            )
         return self

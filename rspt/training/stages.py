@@ -1,6 +1,6 @@
 """The stages of a training, in their order."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -12,7 +12,7 @@ from rspt.training.settings import TrackerSettings
 from rspt.training.stage import Actors, Stage
 from rspt.training.teacher import TeacherStage
 
-StageName = Literal["teacher", "clone", "duel"]
+StageName = Literal["teacher", "clone", "escape", "duel"]
 TRACKER_STAGES: tuple[StageName, ...] = ("teacher", "duel")
 """Those in which the tracker learns."""
 _SEED_STEP = 7919
@@ -21,8 +21,7 @@ _SEED_STEP = 7919
 
 def stages_of(settings: TrackerSettings) -> list[StageName]:
     """The stages that are given."""
-    given = {"teacher": settings.teacher, "clone": settings.clone, "duel": settings.duel}
-    return [name for name, stage in given.items() if stage is not None]  # type: ignore[misc]
+    return [name for name in get_args(StageName) if getattr(settings, name) is not None]
 
 
 def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, device: str) -> Stage:
@@ -34,15 +33,16 @@ def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, de
     if name == "clone":
         assert settings.clone is not None
         return CloneStage(settings.clone, worlds, actors["tracker"], seed=seed + _SEED_STEP)
-    assert settings.duel is not None
+    duel, turn = (settings.escape, 3) if name == "escape" else (settings.duel, 2)
+    assert duel is not None
     skilled = settings.teacher is not None or settings.start_from is not None
     return DuelStage(
-        settings.duel,
+        duel,
         worlds,
         tracker=actors["tracker"],
         skilled=skilled,
         target=actors.get("target"),
-        seed=seed + 2 * _SEED_STEP,
+        seed=seed + turn * _SEED_STEP,
         device=device,
     )
 

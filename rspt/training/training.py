@@ -195,20 +195,23 @@ class _Training:
         return means
 
     def _judge(self, bar: "tqdm[Any]") -> None:
-        """Validate, log and save a checkpoint from which the training goes on exactly."""
+        """Validate where the tracker learns, log, and save a checkpoint from which the training goes on exactly."""
         score: Score | None = None
-        if self._settings.validation.episodes:
+        told = [f"training {self._told()}"] if self._ended else []
+        if self._settings.validation.episodes and self._name in TRACKER_STAGES:
             tracker = self._now()["tracker"]
             score = validate(LearnedAgent(tracker), self._settings.validation, self._settings.worlds)
             self._run.log(self._driven, {f"validation/{name}": value for name, value in score._asdict().items()})
-            line = (
-                f"{self._driven:>10,} steps ({self._name}): validation success {score.success:.2f}, safe"
-                f" {score.success_safe:.2f}, return {score.total_reward:.0f}; training {self._told()}"
+            told.insert(
+                0,
+                f"validation success {score.success:.2f}, safe {score.success_safe:.2f},"
+                f" return {score.total_reward:.0f}",
             )
-            if bar.disable:
-                self._console.print(line, highlight=False)
-            else:
-                bar.write(line)
+        line = f"{self._driven:>10,} steps ({self._name}): {'; '.join(told)}"
+        if bar.disable:
+            self._console.print(line, highlight=False)
+        else:
+            bar.write(line)
         self._save(score, exact=True)
 
     def _now(self) -> Actors:
@@ -219,7 +222,8 @@ class _Training:
         """Write a checkpoint; the tracker that is to be used and the last target also lie in the run's folder."""
         judged = None if score is None else self._judged(score)
         weights = {role: self._weights(role, actor) for role, actor in self._now().items()}
-        if exact and (judged is None or judged > self._best - _AS_WELL or not (self._run.path / WEIGHTS).exists()):
+        learning = self._name in TRACKER_STAGES and (judged is None or judged > self._best - _AS_WELL)
+        if exact and (learning or not (self._run.path / WEIGHTS).exists()):
             save_agent_weights(self._run.path / WEIGHTS, weights["tracker"])
         if exact and "target" in weights:
             save_agent_weights(self._run.path / TARGET_WEIGHTS, weights["target"])

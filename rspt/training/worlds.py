@@ -41,6 +41,7 @@ class TrainingWorldsSettings(Settings):
         speed_max_mps=(0.7, 2.0),
         wheel_gain=(0.9, 1.1),
         latency_steps=(0, 3),
+        share=0.5,
     )
     """What each episode draws of the tracker's body."""
     reward: RewardSettings = RewardSettings()

@@ -321,11 +321,10 @@ def test_it_tells_how_much_worse_other_actions_are():
     best, forward = (
         regret_of(torch.as_tensor(a, dtype=torch.float32), told) for a in (actions, np.ones((2, 2)) * [1, 0])
     )
-    assert best[0, 0] < 0.3
-    assert 0.3 < forward[0, 0] < 10.0  # too close is worse, but no harm
-    assert forward[0, 1] == 0.0
-    assert forward[1].tolist() == [REGRET_MAX, REGRET_MAX]  # a touch
-    assert regrets.tables.min() >= 0.0
+    assert best[0] < 0.3
+    assert 0.3 < forward[0] < 10.0  # too close is worse, but no harm
+    assert forward[1] == REGRET_MAX  # a touch
+    assert regrets.table.min() >= 0.0
 
 
 def test_as_a_teacher_it_does_not_back_off_where_nobody_has_looked():

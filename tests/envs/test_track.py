@@ -32,6 +32,19 @@ def make(**arguments):
     return gymnasium.make("RSPT/Track-v0", **arguments)
 
 
+def test_a_share_of_the_episodes_draws_the_body():
+    environment = make(layout=OPEN, randomize={"hfov_deg": (60, 80), "latency_steps": (1, 3), "share": 0.3})
+    drawn = 0
+    for seed in range(100):
+        environment.reset(seed=seed)
+        episode = environment.unwrapped._world.batch.episodes[0]
+        nominal = episode.camera.hfov_deg == 90.0
+        assert nominal == (episode.latency_steps == 0)
+        drawn += not nominal
+    assert 15 < drawn < 45
+    environment.close()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -152,7 +152,8 @@ def test_a_tracker_that_does_not_learn_stays_as_it_is():
             metrics = stage.round().metrics
         for name, value in skilled.state_dict().items():
             if name != "log_spread":
-                assert torch.equal(value, stage.actors()["tracker"].state_dict()[name]), name
+                assert torch.equal(value, stage.tracker.ppo.policy.actor.state_dict()[name]), name
+        assert set(stage.actors()) == {"target"}
         assert not torch.equal(before, weights(stage.target.ppo.policy.actor))
         assert "tracker/approx_kl" not in metrics
     finally:

@@ -1,4 +1,4 @@
-"""What the planner's lesson counts, in sight and out of it."""
+"""Whom the planner teaches, and what it counts."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,12 @@ import torch
 from torch import nn
 
 from agents.networks import Sizes
-from agents.regrets import Regrets
-from rspt.perception.state import OFFSETS, VECTOR_WIDTH
+from rspt.perceiver import PerceptionSettings
+from rspt.perception.state import VECTOR_WIDTH
 from rspt.training.lesson import Lesson, LessonSettings
+from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
 
-CHANNELS, CELLS = 5, 32
-
-
-class NoWorlds:
-    """Nobody looks on: the demonstrations are added by hand."""
-
-    num_worlds = 1
+SIZES = Sizes(5, 32, VECTOR_WIDTH)
 
 
 class Constant(nn.Module):
@@ -30,38 +25,57 @@ class Constant(nn.Module):
         return self.action.expand(len(maps), 2)
 
 
-def lesson(*, seen, **settings):
-    """A lesson of one demonstration: stand still; going ahead costs 3 all in all, of which 1 is harm."""
-    made = Lesson(
-        LessonSettings(buffer=1, batch_size=4, regret_blur=0.0, huber=0.1, **settings),
-        Sizes(CHANNELS, CELLS, VECTOR_WIDTH),
-        NoWorlds(),
-        seed=0,
+@pytest.fixture(scope="module")
+def worlds():
+    settings = TrainingWorldsSettings(
+        worlds=4, layouts=("blocks",), noise=("none",), perception=PerceptionSettings(predictor="kalman")
     )
-    vector = np.zeros((1, VECTOR_WIDTH), dtype=np.float32)
-    vector[0, OFFSETS["target_seen"]] = float(seen)
-    speeds, turns = made._shown._regrets[0].shape[2:]
-    tables = np.zeros((1, 2, speeds, turns))
-    tables[0, 0], tables[0, 1] = np.linspace(0.0, 3.0, speeds)[:, None], np.linspace(0.0, 1.0, speeds)[:, None]
-    edges = np.array([[0.0, -2.0]]), np.array([[2.0, 2.0]]), np.array([[2.0, 0.5, 2.0]])
-    made._shown.add(
-        np.zeros((1, CHANNELS, CELLS, CELLS), dtype=np.float32), vector, np.zeros((1, 2)), Regrets(tables, *edges)
-    )
-    return made
-
-
-@pytest.mark.parametrize(
-    ("seen", "sight_weight", "expected"),
-    [
-        (False, 0.0, 0.475 + 3.0),  # out of sight everything counts: the Huber loss of (1, 0) by 0.1, and the regret
-        (True, 1.0, 0.475 + 3.0),
-        (True, 0.0, 1.0),  # in sight the harm alone
-        (True, 0.25, 0.25 * (0.475 + 3.0) + 0.75 * 1.0),
-    ],
-)
-def test_in_sight_only_a_part_of_the_lesson_counts(seen, sight_weight, expected):
-    made = lesson(seen=seen, sight_weight=sight_weight)
-    loss, told = made.losses(Constant([1.0, 0.0]))
-    assert loss.item() == pytest.approx(expected, rel=1e-4)
-    assert told["harm"] == pytest.approx(1.0, rel=1e-4)
+    made = TrainingWorlds(settings, seed=0)
+    made.begin(0)
+    yield made
     made.close()
+
+
+@pytest.fixture
+def lesson(worlds):
+    """A lesson in three of four worlds."""
+    settings = LessonSettings(buffer=16, batch_size=8, regret_blur=0.0)
+    made = Lesson(settings, SIZES, worlds, seed=0, which=np.array([0, 1, 3]))
+    made.begin()
+    yield made
+    made.close()
+
+
+def test_it_shows_all_of_its_worlds(worlds, lesson):
+    shown = lesson.show()
+    assert shown.shape == (3, 2)
+    lesson.keep()
+    np.testing.assert_array_equal(lesson.vectors.numpy(), worlds.state["vector"][[0, 1, 3]])
+
+
+def test_it_shows_those_that_are_asked_for_among_its_own(worlds, lesson):
+    everywhere = lesson.show()
+    lesson._new.clear()
+    shown = lesson.show(np.array([True, False, True, True]))  # the third is none of its worlds
+    np.testing.assert_array_equal(shown, everywhere[[0, 2]])
+    lesson.keep()
+    np.testing.assert_array_equal(lesson.vectors.numpy(), worlds.state["vector"][[0, 3]])
+
+
+def test_where_nothing_was_asked_for_there_is_nothing_to_learn(lesson):
+    assert lesson.show(np.zeros(4, dtype=np.bool_)).shape == (0, 2)
+    lesson.keep()
+    loss, told = lesson.losses(Constant([1.0, 0.0]))
+    assert loss.item() == 0.0
+    assert not told
+
+
+def test_what_is_shown_costs_less_than_anything_else(lesson):
+    shown = lesson.show(np.array([True, False, False, False]))
+    lesson.keep()
+    told = {}
+    for name, action in (("shown", shown[0].tolist()), ("other", [-1.0, -1.0 if shown[0, 1] > 0.0 else 1.0])):
+        lesson._half_mirrored = lambda shown: shown  # its mirror image would show another action
+        told[name] = lesson.losses(Constant(action))[1]
+    assert told["shown"]["imitation_loss"] < 1e-6 < 0.3 < told["other"]["imitation_loss"]
+    assert told["shown"]["regret"] < told["other"]["regret"]
