@@ -1,5 +1,6 @@
 """A learner's seat in worlds that somebody else steps: it acts, remembers, and learns."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +50,9 @@ class Seat:
         actor: to begin with.
         fitted: whether its numbers are standardised already, or the first rollout is to say how.
         spread: standard deviation of the actions at the beginning.
+        persistence: correlation of the exploration from one step to the next. A robot that is heavy and is steered back
+            at once hardly feels an action of a tenth of a second; one that is kept up shows what it is worth
+            (Hollenstein et al., Colored Noise in PPO, AAAI 2024).
         options: of `DuelPPO`.
 
     Attributes:
@@ -65,6 +69,7 @@ class Seat:
         actor: Actor,
         fitted: bool,
         spread: float,
+        persistence: float = 0.0,
         **options: Any,
     ) -> None:
         self.worlds = worlds
@@ -77,7 +82,7 @@ class Seat:
             **options,
         )
         self.ppo.set_logger(Logger(folder=None, output_formats=[]))
-        self._random = torch.Generator().manual_seed(seed)
+        self._random, self._persistence = torch.Generator().manual_seed(seed), persistence
         self._order = self.ppo.rollout_buffer.rng = np.random.default_rng(seed)
         self._fitted, self._standardized = fitted, False
         self.ppo.policy.actor.load_state_dict(actor.state_dict())
@@ -88,6 +93,7 @@ class Seat:
     def begin_episodes(self) -> None:
         """Every world begins a new episode."""
         self._starts = np.ones(self.worlds, dtype=np.bool_)
+        self._noise = torch.randn((self.worlds, 2), generator=self._random)
 
     def begin_rollout(self) -> None:
         """Empty the rollout; the episodes go on."""
@@ -97,8 +103,10 @@ class Seat:
     @torch.no_grad()
     def choose(self, state: State) -> Chosen:
         """Draw actions for the states of all its worlds."""
-        noise = torch.randn((self.worlds, 2), generator=self._random).to(self.ppo.device)
-        return Chosen(*self.ppo.policy.choose(self._tensors(state), noise))
+        fresh = torch.randn((self.worlds, 2), generator=self._random)
+        kept = self._persistence
+        self._noise = kept * self._noise + math.sqrt(1.0 - kept * kept) * fresh
+        return Chosen(*self.ppo.policy.choose(self._tensors(state), self._noise.to(self.ppo.device)))
 
     @torch.no_grad()
     def best(self, state: State) -> Chosen:

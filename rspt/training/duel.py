@@ -268,6 +268,7 @@ def _seat(
         actor=actor,
         fitted=fitted,
         spread=settings.spread,
+        persistence=settings.persistence,
         device=device,
         policy_kwargs={**sizes, "critic_shapes": settings.critic_shapes},
         n_epochs=settings.epochs,

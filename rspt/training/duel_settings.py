@@ -31,6 +31,8 @@ class PpoSettings(Settings):
     """A rollout is not learnt from further when the policy has changed by 1.5 times so much."""
     spread: float = Field(0.15, gt=0.0, le=2.0)
     """Standard deviation of the actions at the beginning."""
+    persistence: float = Field(0.0, ge=0.0, lt=1.0)
+    """Correlation of the exploration from one step to the next: what is kept up for a while shows what it is worth."""
     critic_shapes: bool = False
     """Whether the critic's error shapes the convolutions too, for a player that begins with nothing."""
     reward_scale: float = Field(0.1, gt=0.0, le=100.0)
@@ -45,9 +47,9 @@ class DuelSettings(Settings):
     """Steps of the worlds, each of which is one of the tracker."""
     rollout_steps: int = Field(64, ge=1, le=10_000)
     """Steps of each world between two updates."""
-    scripted_share: float = Field(0.4, ge=0.0, le=1.0)
+    scripted_share: float = Field(0.6, ge=0.0, le=1.0)
     """Share of the worlds in which a script moves the target."""
-    pool_share: float = Field(0.2, ge=0.0, le=1.0)
+    pool_share: float = Field(0.15, ge=0.0, le=1.0)
     """Share of the worlds in which a past snapshot of the learning target plays; it plays itself in the rest."""
     pool_size: int = Field(8, ge=1, le=1000)
     """Snapshots that are kept."""
@@ -66,12 +68,12 @@ class DuelSettings(Settings):
     loses it."""
     auxiliary_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the target's foretelling of the tracker's reward (AD-VAT)."""
-    average_steps: int = Field(1_500_000, ge=1, le=1_000_000_000)
+    average_steps: int = Field(500_000, ge=1, le=1_000_000_000)
     """Steps over which the tracker that is kept and judged is an exponential average of the one that learns: it stays
     nearer to what the teacher stage knows of buildings that it has not seen."""
     tracker_learns: bool = True
     """Whether the tracker learns, too; if not, it does what it does best, and the target learns to escape it."""
-    tracker: PpoSettings = PpoSettings(spread=0.1)
+    tracker: PpoSettings = PpoSettings(discount=0.97, gae_lambda=0.9, spread=0.12, persistence=0.8)
     """How the tracker learns."""
     target: PpoSettings = PpoSettings(epochs=5, learning_rate=5e-4, entropy_weight=0.003, spread=0.4)
     """How the target learns."""
@@ -79,7 +81,7 @@ class DuelSettings(Settings):
         zero_sum_part=1.0,
         discount=0.98,
         tracker=TrackerWeights(
-            reward_tracking=0.0, reward_in_sight=1.0, cost_contact=5.0, cost_ramming=1.0, cost_lost=1.0
+            reward_tracking=0.0, reward_in_sight=1.0, cost_contact=3.0, cost_ramming=1.0, cost_lost=1.0
         ),
         target=TargetWeights(
             reward_escape=0.5,
