@@ -22,6 +22,7 @@ STATUS_INFO = (
     "visible_share",
     "visible",
     "hidden_steps",
+    "room_m",
     "contact",
     "contact_target",
     "contact_distractor",

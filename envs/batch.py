@@ -14,7 +14,7 @@ from envs.episode import Episode, draw_episode
 from envs.faults import fault_codes
 from envs.foresight import foreseen
 from envs.jit import announced_compilation
-from envs.layouts.free_space import FreeSpace
+from envs.layouts.free_space import BODY_RADIUS_M, FreeSpace
 from envs.layouts.source import PlaceSource
 from envs.motion import Motion
 from envs.physics import CONTROL_DT_S
@@ -276,8 +276,14 @@ class WorldBatch:
     def _measure(self, active: NDArray[np.int64], before: NDArray[np.float64]) -> None:
         status = self.out.status
         status.relate(active)
+        self._measure_room(active)
         status.see(active, self._senses.visible_share(active, status.poses))
         self._senses.move(active, before, status)
+
+    def _measure_room(self, which: NDArray[np.int64]) -> None:
+        status = self.out.status
+        clearance = self._movers.grids.clearance_of(which, status.poses[which, 0, :2])
+        status.room_m[which] = np.maximum(clearance - BODY_RADIUS_M, 0.0)
 
     def _judge(self, active: NDArray[np.int64]) -> None:
         """Ends of episodes, then rewards, for the worlds that moved."""
@@ -370,6 +376,7 @@ class WorldBatch:
         for array in zeroed:
             array[which] = 0
         status.relate(which)
+        self._measure_room(which)
         status.see(which, self._senses.visible_share(which, status.poses))
         status.hidden_steps[which] = 0
 

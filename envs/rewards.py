@@ -27,6 +27,9 @@ class TrackerWeights(Settings):
     """Of each step in which the target is not visible."""
     cost_contact: float = Field(0.0, ge=0.0)
     """Of each step in which the tracker touches clutter or a distractor."""
+    cost_close: float = Field(0.0, ge=0.0)
+    """Of the room beside the tracker's body that is missing to `room_m`, as a share of it. Where a tracker learns, a
+    finger's breadth may do; in layouts that it does not know it touches what it passes so closely."""
     cost_ramming: float = Field(0.0, ge=0.0)
     """Of each step in which the tracker touches the target."""
     cost_lost: float = Field(0.0, ge=0.0)
@@ -61,6 +64,8 @@ class RewardSettings(Settings):
     """The bearing θ_half in degrees at which r1 has lost 1."""
     zero_sum_part: float = Field(1.0, ge=0.0, le=10.0)
     """w: 1 is AD-VAT's partial zero-sum game, 0 is zero-sum."""
+    room_m: float = Field(0.4, gt=0.0, le=2.0)
+    """Room in metres beside the tracker's body from which on nothing is close."""
     discount: float = Field(0.99, ge=0.0, lt=1.0)
     """γ of the discounted sum in cost_lost and reward_lost."""
     lost_cap: float = Field(20.0, ge=0.0)
@@ -104,6 +109,7 @@ def rewards_of(
         reward_in_sight=np.where(status.visible, tracking, -1.0),
         cost_hidden=hidden,
         cost_contact=(status.contact | status.contact_distractor).astype(np.float64),
+        cost_close=np.clip(1.0 - status.room_m / settings.room_m, 0.0, 1.0),
         cost_ramming=status.contact_target.astype(np.float64),
         cost_lost=after_loss,
     )

@@ -22,6 +22,7 @@ class Status(NamedTuple):
         visible_share: (W,) share of the target's sample points that the camera could see.
         visible: (W,) visible_share is at least VISIBLE_SHARE_MIN.
         hidden_steps: (W,) consecutive steps, this one included, in which it was not visible.
+        room_m: (W,) between the tracker's body and the nearest clutter, read off a grid of 0.1 m; at most 0.75.
         contact: (W,) the tracker touches clutter.
         contact_target: (W,) the tracker touches the target.
         contact_distractor: (W,) the tracker touches a distractor.
@@ -36,6 +37,7 @@ class Status(NamedTuple):
     visible_share: NDArray[np.float64]
     visible: NDArray[np.bool_]
     hidden_steps: NDArray[np.int64]
+    room_m: NDArray[np.float64]
     contact: NDArray[np.bool_]
     contact_target: NDArray[np.bool_]
     contact_distractor: NDArray[np.bool_]
@@ -57,6 +59,7 @@ class Status(NamedTuple):
             visible_share=np.zeros(num_worlds),
             visible=flags(),
             hidden_steps=np.zeros(num_worlds, dtype=np.int64),
+            room_m=np.full(num_worlds, np.inf),
             contact=flags(),
             contact_target=flags(),
             contact_distractor=flags(),

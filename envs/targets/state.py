@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.jit import kernel
+from envs.targets.avoidance import clearance_at
 
 EXTERNAL, GOAL, WANDER, EVADE, REPLAY = range(5)
 NO_EVENT, NEW_GOAL, REROUTE, BLOCKED = range(4)
@@ -103,6 +104,29 @@ class GridPool:
         self.opaque[world, :size] = opaque.ravel()
         self.shape[world] = clearance.shape
         self.origin[world] = origin
+
+    def clearance_of(self, which: NDArray[np.int64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Metres (n,) from places (n, 2) in the given worlds to the nearest obstacle, or as far as the grids tell."""
+        found = np.empty(len(which))
+        _clearances(which, places, self.clearance, self.shape, self.origin, found)
+        return found
+
+
+@kernel
+def _clearances(
+    which: NDArray[np.int64],
+    places: NDArray[np.float64],
+    clearance: NDArray[np.uint8],
+    shapes: NDArray[np.int64],
+    origins: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    for row in range(len(which)):
+        world = which[row]
+        rows, columns = shapes[world, 0], shapes[world, 1]
+        grid = clearance[world, : rows * columns].reshape(rows, columns)
+        x, y = places[row, 0] - origins[world, 0], places[row, 1] - origins[world, 1]
+        out[row] = clearance_at(grid, x, y)
 
 
 def widened(array: NDArray[Any], size: int, *, axis: int = 1) -> NDArray[Any]:

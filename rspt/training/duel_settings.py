@@ -81,7 +81,7 @@ class DuelSettings(Settings):
         zero_sum_part=1.0,
         discount=0.98,
         tracker=TrackerWeights(
-            reward_tracking=0.0, reward_in_sight=1.0, cost_contact=3.0, cost_ramming=1.0, cost_lost=1.0
+            reward_tracking=0.0, reward_in_sight=1.0, cost_contact=3.0, cost_close=1.2, cost_ramming=1.0, cost_lost=1.0
         ),
         target=TargetWeights(
             reward_escape=0.5,

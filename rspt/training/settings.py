@@ -44,6 +44,8 @@ class TrackerSettings(Settings):
     start_from: str | None = None
     """The tracker to begin with: `pretrained`, or the path of a checkpoint, of a run or of a file of weights; a new one
     if it is null."""
+    target_from: str | None = None
+    """The learning target to begin with, likewise: `learned`, or a path."""
     worlds: TrainingWorldsSettings = TrainingWorldsSettings()
     """The worlds."""
     network: NetworkSettings = NetworkSettings()

@@ -103,6 +103,8 @@ class _Training:
         if settings.start_from is not None:
             tracker, self._told_before = load_player(settings.start_from, "tracker")
         self._actors: Actors = {"tracker": tracker}
+        if settings.target_from is not None:
+            self._actors["target"] = load_player(settings.target_from, "target").actor
         self._names = stages_of(settings)
         self._about = told_of(settings, self._told_before)
         self._done: dict[str, int] = {}

@@ -72,6 +72,12 @@ def test_costs_of_the_tracker(name, flags):
     assert reward(status_of(), settings).tracker[0] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("room", "share"), [(0.0, 1.0), (0.1, 0.75), (0.4, 0.0), (2.0, 0.0), (np.inf, 0.0)])
+def test_room_that_is_missing_beside_the_tracker_costs(room, share):
+    settings = RewardSettings(room_m=0.4, tracker=TrackerWeights(cost_close=2.0))
+    assert reward(status_of(room_m=room), settings).tracker[0] == pytest.approx(1.0 - 2.0 * share)
+
+
 def test_behind_an_obstacle_it_does_not_matter_where_the_tracker_looks():
     settings = RewardSettings(tracker=TrackerWeights(reward_tracking=0.0, reward_in_sight=1.0))
     for distance in (2.5, 4.0):

@@ -160,6 +160,23 @@ def turn_away(environment, limit):
     return limit, result
 
 
+def test_the_room_beside_the_tracker_is_told():
+    environment = make(layout="blocks", reward={"tracker": {"cost_close": 1.0}})
+    _, info = environment.reset(seed=1)
+    rooms = [float(info["room_m"])]
+    for _ in range(60):
+        *_, info = environment.step(np.array([0.8, 0.0], dtype=np.float32))
+        rooms.append(float(info["room_m"]))
+        view = environment.unwrapped.privileged_view()
+        clearance = view.free_spaces[0].clearance
+        cell = tuple(view.free_spaces[0].cell_of(view.poses[0, 0, :2]))
+        assert rooms[-1] == pytest.approx(max(clearance[cell] - 0.25, 0.0), abs=0.1)
+        assert info["reward/cost_close"] == pytest.approx(-max(1.0 - rooms[-1] / 0.4, 0.0))
+    assert min(rooms) < 0.05  # it has driven at something
+    assert max(rooms) > 0.4
+    environment.close()
+
+
 def test_the_episode_ends_at_the_step_after_the_allowed_number_of_hidden_ones():
     environment = make(layout=OPEN, target_policy="wander", lost_after_steps=20)
     steps, (_, _, terminated, truncated, info) = turn_away(environment, 200)

@@ -153,10 +153,14 @@ def test_a_stage_alone_begins_with_a_tracker_that_is_there(trained, tmp_path):
         run(tmp_path / "none", settings=settings.model_copy(update={"start_from": "nowhere"}))
 
 
-def test_stages_one_by_one_are_the_same_as_all_in_one_run(trained, tmp_path):
+@pytest.mark.parametrize("alone", [False, True])  # clone, escape and duel, or the duel alone
+def test_stages_one_by_one_are_the_same_as_all_in_one_run(trained, tmp_path, alone):
     settings = SETTINGS.model_copy(
         update={"teacher": None, "start_from": str(trained / "tracker-after-teacher.safetensors")}
     )
+    if alone:
+        target = str(trained / "target-after-escape.safetensors")
+        settings = settings.model_copy(update={"clone": None, "escape": None, "target_from": target})
     assert run(tmp_path / "later", settings=settings)
     for role, name in (("tracker", "tracker-after-duel"), ("target", "target-after-duel")):
         ours, theirs = (
