@@ -116,7 +116,7 @@ class Oracle:
         Args:
             view: the truth.
             regret_max: likewise.
-            room_behind_m: (B,) how far back the robots can have seen that nothing stands there: a planner that teaches
+            room_behind_m: (n,) how far back the robots can have seen that nothing stands there: a planner that teaches
                 does not back off farther, for those who learn from it do not know what it knows.
             among: (B,) the n worlds that are asked about; all if None.
 
@@ -138,12 +138,11 @@ class Oracle:
             for row in rows.tolist():
                 scene, body, after = problems[row]
                 if room_behind_m is not None:
-                    scene = scene._replace(room_behind_m=float(room_behind_m[asked[row]]))
+                    scene = scene._replace(room_behind_m=float(room_behind_m[row]))
                 judged = judged_commands(scene, body, after[:3], after[3:], self._distance_m, regret_max)
                 commands[row], edges[row], tables[row] = judged[:2], np.reshape(judged[2:6], (2, 2)), judged[6]
 
-        if len(asked):
-            self._share(solve, np.arange(len(asked)))
+        self._share(solve, np.arange(len(asked)))
         limits = view.limits[asked]
         backward = np.full(len(asked), Body().reverse_max_mps)
         units = np.stack([limits[:, 0], backward, limits[:, 1]], axis=1)

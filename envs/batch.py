@@ -275,15 +275,16 @@ class WorldBatch:
 
     def _measure(self, active: NDArray[np.int64], before: NDArray[np.float64]) -> None:
         status = self.out.status
-        status.relate(active)
-        self._measure_room(active)
-        status.see(active, self._senses.visible_share(active, status.poses))
+        self._relate(active)
         self._senses.move(active, before, status)
 
-    def _measure_room(self, which: NDArray[np.int64]) -> None:
+    def _relate(self, which: NDArray[np.int64]) -> None:
+        """What the poses mean: where the target is, how near the clutter is, what is in sight."""
         status = self.out.status
+        status.relate(which)
         clearance = self._movers.grids.clearance_of(which, status.poses[which, 0, :2])
         status.room_m[which] = np.maximum(clearance - BODY_RADIUS_M, 0.0)
+        status.see(which, self._senses.visible_share(which, status.poses))
 
     def _judge(self, active: NDArray[np.int64]) -> None:
         """Ends of episodes, then rewards, for the worlds that moved."""
@@ -375,9 +376,7 @@ class WorldBatch:
         zeroed += [array for name, array in out.info.items() if "reward/" in name]
         for array in zeroed:
             array[which] = 0
-        status.relate(which)
-        self._measure_room(which)
-        status.see(which, self._senses.visible_share(which, status.poses))
+        self._relate(which)
         status.hidden_steps[which] = 0
 
     def _check_open(self) -> None:

@@ -92,12 +92,11 @@ class Lesson:
         """
         asked = None if among is None else among[self._which]
         which = self._which if asked is None else self._which[asked]
-        state = {name: array[self._which] for name, array in self._worlds.state.items()}
+        state = {name: array[which] for name, array in self._worlds.state.items()}
         seen = room_behind(state["map"]) if self.settings.backs_into_seen else None
         view = self._worlds.privileged_view().of(self._which)
         actions, regrets = self._teacher.judge(view, room_behind_m=seen, among=asked)
-        if len(which):
-            self._new.append((self._worlds.state["map"][which], self._worlds.state["vector"][which], actions, regrets))
+        self._new.append((state["map"], state["vector"], actions, regrets))
         return actions
 
     def keep(self) -> None:

@@ -1,6 +1,6 @@
 """Everything that can be set about a training of the tracker."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 from typing_extensions import Self
@@ -13,6 +13,8 @@ from rspt.training.duel_settings import DuelSettings, EscapeSettings
 from rspt.training.teacher import TeacherSettings
 from rspt.training.validation import ValidationSettings
 from rspt.training.worlds import TrainingWorldsSettings
+
+StageName = Literal["teacher", "clone", "escape", "duel"]
 
 
 class NetworkSettings(Settings):
@@ -70,13 +72,15 @@ class TrackerSettings(Settings):
     """Checkpoints that are kept beside the best one."""
 
     @property
-    def _stages(self) -> dict[str, TeacherSettings | CloneSettings | DuelSettings | None]:
-        return {"teacher": self.teacher, "clone": self.clone, "escape": self.escape, "duel": self.duel}
+    def stages(self) -> dict[StageName, TeacherSettings | CloneSettings | DuelSettings]:
+        """The stages that are given, in their order."""
+        stages = {name: getattr(self, name) for name in get_args(StageName)}
+        return {name: stage for name, stage in stages.items() if stage is not None}
 
     @property
     def total_steps(self) -> int:
         """Steps of the worlds in all stages."""
-        return sum(stage.total_steps for stage in self._stages.values() if stage is not None)
+        return sum(stage.total_steps for stage in self.stages.values())
 
     def with_total_steps(self, total_steps: int) -> Self:
         """The same with so many steps in all, shared out among the stages as they were."""
@@ -84,15 +88,15 @@ class TrackerSettings(Settings):
         return self.model_copy(
             update={
                 name: stage.model_copy(update={"total_steps": max(1, round(factor * stage.total_steps))})
-                for name, stage in self._stages.items()
-                if stage is not None
+                for name, stage in self.stages.items()
             }
         )
 
     @model_validator(mode="after")
     def _trains(self) -> Self:
         if self.total_steps == 0:
+            *names, last = get_args(StageName)
             raise ValueError(
-                "at least one of the stages teacher, clone, escape and duel must be given, such as `teacher: {}`"
+                f"at least one of the stages {', '.join(names)} and {last} must be given, such as `teacher: {{}}`"
             )
         return self

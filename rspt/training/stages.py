@@ -1,27 +1,19 @@
 """The stages of a training, in their order."""
 
-from typing import Literal, get_args
-
 import torch
 
 from agents.networks import Actor
 from rspt.perceiver import state_space
 from rspt.training.clone import CloneStage
 from rspt.training.duel import DuelStage
-from rspt.training.settings import TrackerSettings
+from rspt.training.settings import StageName, TrackerSettings
 from rspt.training.stage import Actors, Stage
 from rspt.training.teacher import TeacherStage
 
-StageName = Literal["teacher", "clone", "escape", "duel"]
 TRACKER_STAGES: tuple[StageName, ...] = ("teacher", "duel")
 """Those in which the tracker learns."""
 _SEED_STEP = 7919
 """Between the seeds of two stages."""
-
-
-def stages_of(settings: TrackerSettings) -> list[StageName]:
-    """The stages that are given."""
-    return [name for name in get_args(StageName) if getattr(settings, name) is not None]
 
 
 def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, device: str) -> Stage:

@@ -28,7 +28,7 @@ from rspt.training.failure import NotFiniteError, dump, not_finite
 from rspt.training.run_folder import METRICS, RunFolder
 from rspt.training.settings import TrackerSettings
 from rspt.training.stage import Actors, Round, Stage
-from rspt.training.stages import TRACKER_STAGES, make_stage, new_tracker, stages_of
+from rspt.training.stages import TRACKER_STAGES, make_stage, new_tracker
 from rspt.training.validation import Score, validate
 
 WEIGHTS = "tracker.safetensors"
@@ -105,7 +105,7 @@ class _Training:
         self._actors: Actors = {"tracker": tracker}
         if settings.target_from is not None:
             self._actors["target"] = load_player(settings.target_from, "target").actor
-        self._names = stages_of(settings)
+        self._names = list(settings.stages)
         self._about = told_of(settings, self._told_before)
         self._done: dict[str, int] = {}
         self._best = -np.inf

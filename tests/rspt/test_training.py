@@ -53,9 +53,8 @@ def test_a_training_leaves_what_it_promises(trained):
     names = {path.name for path in trained.iterdir()}
     assert {"config.yaml", "run.json", "metrics.csv", "tensorboard", "checkpoints", "curves.png"} <= names
     assert {WEIGHTS, TARGET_WEIGHTS} <= names
-    assert {
-        f"{of}.safetensors" for of in ("tracker-after-teacher", "target-after-clone", "target-after-escape")
-    } <= names
+    left = ("tracker-after-teacher", "target-after-clone", "target-after-escape", "target-after-duel")
+    assert {f"{of}.safetensors" for of in left} <= names
     assert steps_of(trained) == EXACT
     told = rows(trained)
     assert float(told[-1]["validation/total_reward"]) != 0.0
@@ -70,9 +69,8 @@ def test_a_training_leaves_what_it_promises(trained):
     assert rspt.load_agent(trained).name == str(trained)  # a run stands for its best tracker
 
 
-@pytest.mark.parametrize(
-    "kept", [1, 3, 4, 5]
-)  # within the teacher stage, before the escape, before the duel, within it
+# within the teacher stage, before the escape, before the duel, within it
+@pytest.mark.parametrize("kept", [1, 3, 4, 5])
 def test_a_training_that_goes_on_is_the_one_that_never_stopped(trained, tmp_path, kept):
     again = tmp_path / "again"
     shutil.copytree(trained, again)
