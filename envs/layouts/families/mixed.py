@@ -1,4 +1,4 @@
-"""Mixed: blocks, pillars, low obstacles that hide nothing, tables, and gates to pass under."""
+"""Mixed: blocks, pillars, low obstacles that hide nothing, tables, gates to pass under, and walls that end in the open."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,10 +6,12 @@ from numpy.typing import NDArray
 from envs.layouts.families import objects
 from envs.layouts.families.blocks import block_halves, block_heights
 from envs.layouts.families.pillars import columns
-from envs.layouts.families.placing import GAP_M, enclosed, inner, scatter
-from envs.layouts.layout import Layout
+from envs.layouts.families.placing import GAP_M, Spots, against_walls, enclosed, inner, scatter, spaced
+from envs.layouts.layout import WALL_HEIGHT_M, Layout
 
-_BLOCK, _PILLAR, _LOW, _TABLE, _PORTAL = range(5)
+_BLOCK, _PILLAR, _LOW, _TABLE, _PORTAL, _WALL = range(6)
+_THICKEST_M = 0.12
+"""Half of the greatest thickness of walls."""
 
 
 def make(size: float, rng: np.random.Generator) -> Layout:
@@ -17,23 +19,31 @@ def make(size: float, rng: np.random.Generator) -> Layout:
     limit = max(int(rng.uniform(0.03, 0.065) * size**2), 5)
     kind = _kinds(rng, 4 * limit)
     half = _halves(rng, kind, rng.uniform(0.8, 1.15))
-    places, which = scatter(rng, half, rng.uniform(-np.pi, np.pi, len(kind)), inner(size, GAP_M), limit=limit)
+    fins = _fins(size, rng, limit // 4)
+    yaw = rng.uniform(-np.pi, np.pi, len(kind))
+    places, which = scatter(rng, half, yaw, inner(size, GAP_M), limit=limit, taken=fins)
     kept = kind[which]
-    block, pillar, low, table, portal = (places.pick(kept == k) for k in range(5))
+    block, pillar, low, table, portal, wall = (places.pick(kept == k) for k in range(6))
+    bent = wall.half[:, 1] > _THICKEST_M
+    full = np.tile([0.0, WALL_HEIGHT_M], (wall.number, 1))
+    thickness, color = rng.uniform(0.1, 2 * _THICKEST_M, wall.number), objects.colors(rng, wall.number)
     parts = [
         objects.boxes(block, block_heights(rng, block.number), objects.colors(rng, block.number)),
         columns(pillar, rng.random(pillar.number) < 0.3, rng),
         objects.boxes(low, objects.heights(rng, low.number, 0.3, 0.7), objects.colors(rng, low.number)),
         objects.tables(table, rng, objects.colors(rng, table.number)),
         objects.portals(portal, objects.colors(rng, portal.number)),
+        objects.boxes(wall.pick(~bent), full[~bent], color[~bent]),
+        objects.angles(wall.pick(bent), thickness[bent], full[bent], color[bent]),
+        objects.boxes(fins, (0.0, WALL_HEIGHT_M), objects.colors(rng, fins.number)),
     ]
     return enclosed("mixed", size, parts)
 
 
 def _kinds(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
     """Kinds (count,) of the candidates; every kind but gates has its turn among the first ones, so that none lacks."""
-    share = rng.dirichlet(np.array([5.0, 5.0, 5.0, 4.0, 1.0]))
-    kind = rng.choice(5, count, p=share)
+    share = rng.dirichlet(np.array([5.0, 5.0, 5.0, 4.0, 1.0, 8.0]))
+    kind = rng.choice(6, count, p=share)
     kind[:8] = [_LOW, _TABLE, _LOW, _TABLE, _PILLAR, _BLOCK, _PILLAR, _BLOCK]
     return kind
 
@@ -44,5 +54,16 @@ def _halves(rng: np.random.Generator, kind: NDArray[np.int64], scale: float) -> 
     low = rng.uniform(0.25, [1.3, 0.7], (count, 2)) * scale
     table = rng.uniform([0.6, 0.35], [1.0, 0.5], (count, 2))
     portal = np.stack([rng.uniform(1.0, 1.4, count), np.full(count, 0.1)], axis=1)
-    half: NDArray[np.float64] = np.choose(kind[:, None], [block_halves(rng, count, scale), radius, low, table, portal])
+    straight = np.stack([rng.uniform(0.8, 2.6, count), rng.uniform(0.05, _THICKEST_M, count)], axis=1)
+    wall = np.where(rng.random((count, 1)) < 0.5, straight, rng.uniform(0.6, 1.9, (count, 2)))
+    kinds = [block_halves(rng, count, scale), radius, low, table, portal, wall]
+    half: NDArray[np.float64] = np.choose(kind[:, None], kinds)
     return half
+
+
+def _fins(size: float, rng: np.random.Generator, limit: int) -> Spots:
+    """Walls that stand out from the outer wall, up to 4 m long."""
+    half = np.stack([rng.uniform(0.05, _THICKEST_M, 4 * limit), rng.uniform(0.5, 2.0, 4 * limit)], axis=1)
+    candidates, fits = against_walls(rng, half, np.tile(np.array(inner(size)), (len(half), 1)))
+    fits &= np.minimum(candidates.center, size - candidates.center).min(axis=1) > 0.5  # none along the outer wall
+    return candidates.pick(spaced(candidates, allowed=fits, limit=limit))
