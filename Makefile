@@ -26,7 +26,7 @@ demo: $(INSTALLED)
 	.venv/bin/rspt demo
 
 test: $(INSTALLED)
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(INSTALLED)
 	.venv/bin/ruff format --check .

@@ -79,6 +79,7 @@ class DuelStage:
         self._beside = thread_beside("rspt-duel")
         self._threads = Threads()
         self._lesson: Lesson | None = None
+        self._rng = np.random.default_rng(seed + 4)
         taught = np.flatnonzero(self._scripted)
         if settings.lesson is not None and settings.tracker_learns and len(taught):
             self._lesson = Lesson(settings.lesson, tracker.sizes, self.worlds, seed=seed + 3, which=taught)
@@ -113,6 +114,7 @@ class DuelStage:
             "average": dict(self._average.state_dict()),
             "target": None if self.target is None else self.target.state(),
             "lesson": None if self._lesson is None else self._lesson.state(),
+            "rng": self._rng.bit_generator.state,
             "pool": self._pool.state(),
         }
 
@@ -121,6 +123,7 @@ class DuelStage:
         self.driven = int(state["driven"])
         self.tracker.restore(state["tracker"])
         self._average.load_state_dict(state["average"])
+        self._rng.bit_generator.state = state["rng"]
         if self._lesson is not None:
             self._lesson.restore(state["lesson"])
         if self.target is not None:
@@ -187,7 +190,8 @@ class DuelStage:
         if self._lesson is not None:
             hidden_steps = self._truth.hidden_steps
             counted = (hidden_steps < self.settings.search_steps) | (self._scripted == 0)
-            self._lesson.show(hidden_steps > 0)
+            asked = self._rng.random(self.worlds.num_worlds) < self.settings.lesson_share
+            self._lesson.show((hidden_steps > 0) | asked)
         chosen = self.tracker.choose(seen) if self.settings.tracker_learns else self.tracker.best(seen)
         played = chosen.played
         target_actions = np.zeros((self.worlds.num_worlds, 2))

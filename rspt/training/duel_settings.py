@@ -57,9 +57,11 @@ class DuelSettings(Settings):
     """Steps between two snapshots."""
     critic_steps: int = Field(60_000, ge=0, le=1_000_000_000)
     """Steps at the beginning in which only the critics learn."""
-    lesson: LessonSettings | None = LessonSettings(buffer=30_000, batch_size=256)
-    """How the privileged planner goes on teaching the tracker to search while a scripted target is out of sight;
-    rewards alone teach the rest. Null for no lesson."""
+    lesson: LessonSettings | None = LessonSettings(buffer=50_000, batch_size=384, sight_tolerance=2.0)
+    """How the privileged planner goes on teaching the tracker where targets follow scripts: to search while they are out
+    of sight, and in sight what to leave alone. Null for no lesson."""
+    lesson_share: float = Field(0.2, ge=0.0, le=1.0)
+    """Share of the steps in sight in which the planner is asked; out of sight it always is."""
     lesson_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the lesson's losses."""
     search_steps: int = Field(5, ge=1, le=10_000)

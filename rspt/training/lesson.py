@@ -18,10 +18,11 @@ from envs.settings import Settings
 from envs.threads import Threads
 from rspt.build import make_oracle
 from rspt.percept import room_behind
-from rspt.perception.state import VECTOR_ENTRIES, mirror_of
+from rspt.perception.state import OFFSETS, VECTOR_ENTRIES, mirror_of
 from rspt.training.worlds import TrainingWorlds
 
 _MIRROR = torch.tensor([1.0, -1.0])
+_SEEN = OFFSETS["target_seen"]
 
 
 class LessonSettings(Settings):
@@ -41,6 +42,10 @@ class LessonSettings(Settings):
     what is best, an actor learns by it to do what is good in all cases that may be."""
     regret_blur: float = Field(0.12, ge=0.0, le=1.0)
     """Standard deviation of noise on the actions of which that cost is taken, so that an actor keeps off its cliffs."""
+    sight_tolerance: float | None = Field(None, ge=0.0, le=100.0)
+    """While the target is in sight, an action is wrong by what it costs beyond this above the best, and by nothing
+    else: an actor that learns from rewards is free among what is good, and does not forget what is not. Null: as out of
+    sight."""
     backs_into_seen: bool = True
     """Whether the teacher backs off only over ground that the tracker has seen to be free."""
 
@@ -113,11 +118,19 @@ class Lesson:
         shown = self._half_mirrored(self._shown.drawn(settings.batch_size, self._random))
         assert shown.regrets is not None
         actions = actor(shown.maps, shown.vectors)
-        imitation = functional.smooth_l1_loss(actions, shown.actions, beta=settings.huber)
+        differences = functional.smooth_l1_loss(actions, shown.actions, beta=settings.huber, reduction="none")
         blur = settings.regret_blur * torch.randn(actions.shape, generator=self._random)
-        regret = regret_of(actions + blur, shown.regrets).mean()
+        regrets = regret_of(actions + blur, shown.regrets)
+        tolerance = settings.sight_tolerance
+        free = torch.zeros(len(actions), dtype=torch.bool) if tolerance is None else shown.vectors[:, _SEEN] > 0.5
+        imitation, regret = _mean(differences[~free]), _mean(regrets[~free])
         told = {"imitation_loss": imitation.item(), "regret": regret.item()}
-        return settings.imitation_weight * imitation + settings.regret_weight * regret, told
+        loss = settings.imitation_weight * imitation + settings.regret_weight * regret
+        if tolerance is not None:
+            excess = _mean(functional.relu(regrets[free] - tolerance))
+            told["excess_regret"] = excess.item()
+            loss = loss + settings.regret_weight * excess
+        return loss, told
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs."""
@@ -148,3 +161,8 @@ class Lesson:
                 units,
             ),
         )
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Of all of them, 0 if there are none."""
+    return values.mean() if len(values) else values.sum()

@@ -129,6 +129,21 @@ def test_mixed_has_low_obstacles_tables_and_tall_ones() -> None:
         assert (z[:, 1] >= 1.8).any()
 
 
+def test_mixed_has_walls_that_end_in_the_open_and_some_that_stand_out_from_the_outer_one() -> None:
+    free, fins = 0, 0
+    for seed in range(10):
+        prisms = draw("mixed", seed, 24.0).prisms
+        is_wall = (prisms.half.min(axis=1) <= 0.12) & (prisms.half.max(axis=1) > 0.5) & (prisms.z[:, 1] == WALL_HEIGHT_M)
+        is_wall &= (np.arange(len(is_wall)) >= 4) & (prisms.z[:, 0] == 0.0)  # neither the outer walls nor gates
+        rim = np.minimum(prisms.center - reach(prisms), 24.0 - prisms.center - reach(prisms)).min(axis=1)
+        assert not (is_wall & (rim > 0.2) & (rim < GAP_M)).any()
+        deep = np.minimum(prisms.center, 24.0 - prisms.center).min(axis=1)
+        assert (deep[is_wall & (rim < 0.2)] > 0.5).all()  # none lies along the outer wall
+        free, fins = free + int((is_wall & (rim > GAP_M)).sum()), fins + int((is_wall & (rim < 0.2)).sum())
+    assert free > 20
+    assert fins > 20
+
+
 @every_family
 def test_nothing_hangs_at_head_height(name: str) -> None:
     """What a body passes under hangs above 2 m, far enough from the limit."""

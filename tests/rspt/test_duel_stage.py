@@ -140,6 +140,30 @@ def test_out_of_sight_only_the_lesson_teaches(taught):
         stage.close()
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_in_sight_the_planner_is_asked_in_a_share_of_the_steps(share, monkeypatch):
+    settings = DUEL.model_copy(
+        update={"lesson_share": share, "rollout_steps": 64, "lesson": LessonSettings(buffer=64, batch_size=8)}
+    )
+    stage = DuelStage(settings, WORLDS, tracker=tracker(), skilled=False, target=None, seed=0)
+    try:
+        stage.begin()
+        assert stage._lesson is not None
+        asked, hidden = [], []
+        monkeypatch.setattr(stage._lesson, "show", lambda among: asked.append(among.copy()))
+        stage.tracker.begin_rollout()
+        assert stage.target is not None
+        stage.target.begin_rollout()
+        for _ in range(settings.rollout_steps):
+            hidden.append(stage._truth.hidden_steps > 0)
+            stage._step()
+        asked, hidden = np.array(asked), np.array(hidden)
+        assert asked[hidden].all()
+        assert asked[~hidden].mean() == pytest.approx(share, abs=0.1)
+    finally:
+        stage.close()
+
+
 def test_a_tracker_that_does_not_learn_stays_as_it_is():
     settings = DUEL.model_copy(update={"tracker_learns": False, "total_steps": 256})
     skilled = tracker()

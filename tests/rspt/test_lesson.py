@@ -7,7 +7,7 @@ from torch import nn
 
 from agents.networks import Sizes
 from rspt.perceiver import PerceptionSettings
-from rspt.perception.state import VECTOR_WIDTH
+from rspt.perception.state import OFFSETS, VECTOR_WIDTH
 from rspt.training.lesson import Lesson, LessonSettings
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
 
@@ -79,3 +79,31 @@ def test_what_is_shown_costs_less_than_anything_else(lesson):
         told[name] = lesson.losses(Constant(action))[1]
     assert told["shown"]["imitation_loss"] < 1e-6 < 0.3 < told["other"]["imitation_loss"]
     assert told["shown"]["regret"] < told["other"]["regret"]
+
+
+def test_in_sight_only_what_is_beyond_the_tolerance_counts(worlds, lesson):
+    lesson._half_mirrored = lambda shown: shown
+    shown = lesson.show(np.array([True, False, False, False]))
+    lesson.keep()
+    assert lesson.vectors[0, OFFSETS["target_seen"]] == 1.0
+    other = Constant([-1.0, -1.0 if shown[0, 1] > 0.0 else 1.0])
+    regret = lesson.losses(other)[1]["regret"]
+    assert regret > 1.0
+    for tolerance, left in ((0.0, regret), (1.0, regret - 1.0), (regret + 1.0, 0.0)):
+        lesson.settings = lesson.settings.model_copy(update={"sight_tolerance": tolerance})
+        loss, told = lesson.losses(other)
+        assert told["excess_regret"] == pytest.approx(left, abs=1e-5)
+        assert loss.item() == pytest.approx(left, abs=1e-5)  # neither imitation nor the regret itself
+
+
+def test_out_of_sight_everything_counts_whatever_the_tolerance(worlds, lesson):
+    lesson._half_mirrored = lambda shown: shown
+    shown = lesson.show(np.array([True, False, False, False]))
+    lesson.keep()
+    lesson.vectors[:, OFFSETS["target_seen"]] = 0.0
+    other = Constant([-1.0, -1.0 if shown[0, 1] > 0.0 else 1.0])
+    plain = lesson.losses(other)[0].item()
+    lesson.settings = lesson.settings.model_copy(update={"sight_tolerance": 2.0})
+    loss, told = lesson.losses(other)
+    assert loss.item() == pytest.approx(plain)
+    assert told["excess_regret"] == 0.0
