@@ -58,8 +58,8 @@ class DuelSettings(Settings):
     critic_steps: int = Field(60_000, ge=0, le=1_000_000_000)
     """Steps at the beginning in which only the critics learn."""
     lesson: LessonSettings | None = LessonSettings(buffer=50_000, batch_size=384, sight_tolerance=2.0)
-    """How the privileged planner goes on teaching the tracker where targets follow scripts: to search while they are out
-    of sight, and in sight what to leave alone. Null for no lesson."""
+    """How the privileged planner goes on teaching the tracker where targets follow scripts: to search while they are
+    out of sight, and in sight what to leave alone. Null for no lesson."""
     lesson_share: float = Field(0.2, ge=0.0, le=1.0)
     """Share of the steps in sight in which the planner is asked; out of sight it always is."""
     lesson_weight: float = Field(0.1, ge=0.0, le=100.0)
@@ -70,7 +70,7 @@ class DuelSettings(Settings):
     loses it."""
     auxiliary_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the target's foretelling of the tracker's reward (AD-VAT)."""
-    average_steps: int = Field(500_000, ge=1, le=1_000_000_000)
+    average_steps: int = Field(400_000, ge=1, le=1_000_000_000)
     """Steps over which the tracker that is kept and judged is an exponential average of the one that learns: it stays
     nearer to what the teacher stage knows of buildings that it has not seen."""
     tracker_learns: bool = True
@@ -83,7 +83,7 @@ class DuelSettings(Settings):
         zero_sum_part=1.0,
         discount=0.98,
         tracker=TrackerWeights(
-            reward_tracking=0.0, reward_in_sight=1.0, cost_contact=3.0, cost_close=1.2, cost_ramming=1.0, cost_lost=1.0
+            reward_tracking=0.0, reward_in_sight=1.0, cost_contact=3.0, cost_ramming=1.0, cost_lost=1.0
         ),
         target=TargetWeights(
             reward_escape=0.5,

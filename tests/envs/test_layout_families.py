@@ -133,7 +133,9 @@ def test_mixed_has_walls_that_end_in_the_open_and_some_that_stand_out_from_the_o
     free, fins = 0, 0
     for seed in range(10):
         prisms = draw("mixed", seed, 24.0).prisms
-        is_wall = (prisms.half.min(axis=1) <= 0.12) & (prisms.half.max(axis=1) > 0.5) & (prisms.z[:, 1] == WALL_HEIGHT_M)
+        is_wall = (
+            (prisms.half.min(axis=1) <= 0.12) & (prisms.half.max(axis=1) > 0.5) & (prisms.z[:, 1] == WALL_HEIGHT_M)
+        )
         is_wall &= (np.arange(len(is_wall)) >= 4) & (prisms.z[:, 0] == 0.0)  # neither the outer walls nor gates
         rim = np.minimum(prisms.center - reach(prisms), 24.0 - prisms.center - reach(prisms)).min(axis=1)
         assert not (is_wall & (rim > 0.2) & (rim < GAP_M)).any()

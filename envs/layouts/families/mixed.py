@@ -1,4 +1,4 @@
-"""Mixed: blocks, pillars, low obstacles that hide nothing, tables, gates to pass under, and walls that end in the open."""
+"""Mixed: blocks, pillars, low obstacles that hide nothing, tables, gates to pass under, walls that end in the open."""
 
 import numpy as np
 from numpy.typing import NDArray
