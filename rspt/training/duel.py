@@ -68,7 +68,9 @@ class DuelStage:
         self.tracker = _seat(
             space, worlds.worlds, steps, settings.tracker, tracker, fitted=skilled, seed=seed, device=device
         )
-        self._average = copy.deepcopy(tracker)
+        self._begun_with = copy.deepcopy(tracker)
+        self._average, self._kept = copy.deepcopy(tracker), copy.deepcopy(tracker)
+        self._share_kept = settings.interpolation if skilled else 1.0
         self.target: Seat | None = None
         if len(self._learner) or len(self._pooled):
             self.target = _seat(
@@ -100,8 +102,8 @@ class DuelStage:
             self._pool.deal()
 
     def actors(self) -> Actors:
-        """Those that learn: the tracker as it has been on average, the target as it is."""
-        actors: Actors = {"tracker": self._average} if self.settings.tracker_learns else {}
+        """Those that learn: the tracker as it is kept, the target as it is."""
+        actors: Actors = {"tracker": self._kept} if self.settings.tracker_learns else {}
         if self.target is not None:
             actors["target"] = self.target.ppo.policy.actor
         return actors
@@ -111,6 +113,7 @@ class DuelStage:
         return {
             "driven": self.driven,
             "tracker": self.tracker.state(),
+            "begun_with": dict(self._begun_with.state_dict()),
             "average": dict(self._average.state_dict()),
             "target": None if self.target is None else self.target.state(),
             "lesson": None if self._lesson is None else self._lesson.state(),
@@ -122,7 +125,9 @@ class DuelStage:
         """Go on with what `state` gave; `begin` is to follow."""
         self.driven = int(state["driven"])
         self.tracker.restore(state["tracker"])
+        self._begun_with.load_state_dict(state["begun_with"])
         self._average.load_state_dict(state["average"])
+        self._interpolate()
         self._rng.bit_generator.state = state["rng"]
         if self._lesson is not None:
             self._lesson.restore(state["lesson"])
@@ -183,6 +188,14 @@ class DuelStage:
         learner = self.tracker.ppo.policy.actor.state_dict()
         for name, mean in self._average.state_dict().items():
             mean.lerp_(learner[name].to(mean.device), share)
+        self._interpolate()
+
+    @torch.no_grad()
+    def _interpolate(self) -> None:
+        """Keep what lies between the tracker of the beginning and the average."""
+        first, last = self._begun_with.state_dict(), self._average.state_dict()
+        for name, kept in self._kept.state_dict().items():
+            kept.copy_(torch.lerp(first[name], last[name], self._share_kept))
 
     def _step(self) -> tuple[float, float]:
         """One step of all worlds; the mean rewards of trackers and of learning targets."""

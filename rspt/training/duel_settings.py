@@ -71,8 +71,11 @@ class DuelSettings(Settings):
     auxiliary_weight: float = Field(0.1, ge=0.0, le=100.0)
     """Of the target's foretelling of the tracker's reward (AD-VAT)."""
     average_steps: int = Field(400_000, ge=1, le=1_000_000_000)
-    """Steps over which the tracker that is kept and judged is an exponential average of the one that learns: it stays
-    nearer to what the teacher stage knows of buildings that it has not seen."""
+    """Steps over which the tracker that learns is averaged, exponentially."""
+    interpolation: float = Field(0.65, ge=0.0, le=1.0)
+    """How far the tracker that is kept and judged lies on the way from the weights that the stage began with to that
+    average; all the way if those knew nothing. Between the two it is as good in the layouts of the training, and knows
+    more of others (Wortsman et al., Robust Fine-Tuning of Zero-Shot Models, CVPR 2022)."""
     tracker_learns: bool = True
     """Whether the tracker learns, too; if not, it does what it does best, and the target learns to escape it."""
     tracker: PpoSettings = PpoSettings(discount=0.97, gae_lambda=0.9, spread=0.12, persistence=0.8)

@@ -92,6 +92,27 @@ def test_the_tracker_that_is_kept_is_an_average():
         stage.close()
 
 
+def test_a_skilled_tracker_is_kept_on_the_way_to_the_average():
+    settings = DUEL.model_copy(update={"average_steps": 256, "interpolation": 0.25})
+    skilled = tracker()
+    with torch.no_grad():
+        first = weights(skilled)
+    stage = DuelStage(settings, WORLDS, tracker=skilled, skilled=True, target=None, seed=0)
+    again = DuelStage(settings, WORLDS, tracker=tracker(), skilled=True, target=None, seed=1)
+    try:
+        stage.begin()
+        for _ in range(3):
+            stage.round()
+        kept, average = stage.actors()["tracker"], stage._average
+        assert not torch.equal(weights(average), first)
+        torch.testing.assert_close(weights(kept), 0.75 * first + 0.25 * weights(average))
+        again.restore(stage.state())
+        assert torch.equal(weights(again.actors()["tracker"]), weights(kept))
+    finally:
+        stage.close()
+        again.close()
+
+
 def test_groups_of_worlds_count_alike(monkeypatch):
     """A lost target is worth fifty steps: worlds in which that happens would decide all."""
     stage = DuelStage(DUEL, WORLDS, tracker=tracker(), skilled=True, target=None, seed=0)
