@@ -63,7 +63,8 @@ def main() -> None:
         ("Quality, target `goal`", quality(kept, "goal")),
         ("Quality, target `evade`", quality(kept, "evade")),
         ("What makes it harder", harder(kept)),
-        ("The tracker after the duel minus the one before it", duel(kept)),
+        ("The tracker after the duel minus the one before it", compared(kept, "before_duel", "pretrained")),
+        ("The teacher stage with the map minus the one without it", compared(kept, "no_map", "before_duel")),
         ("The learned target as an opponent, unseen families together", opponent(kept)),
     ):
         if len(rows) > 1:
@@ -141,12 +142,14 @@ def harder(kept: Kept) -> list[list[str]]:
     return rows
 
 
-def duel(kept: Kept) -> list[list[str]]:
-    """The shipped tracker against the one of the teacher stage, which is called `before_duel`."""
-    rows = [["target", "families", "SR before", "SR after", "SR", "AR before", "AR after", "AR", "untouched"]]
+def compared(kept: Kept, first: str, second: str) -> list[list[str]]:
+    """What the second agent is better at than the first, in the episodes that both have played."""
+    rows = [
+        ["target", "families", f"SR {first}", f"SR {second}", "SR", f"AR {first}", f"AR {second}", "AR", "untouched"]
+    ]
     for target in kept.targets():
         for group, families in {**SPLITS, "unseen": UNSEEN}.items():
-            before, after = (kept.of(agent, target, families) for agent in ("before_duel", "pretrained"))
+            before, after = (kept.of(agent, target, families) for agent in (first, second))
             if before and after:
                 returns = [f"{_mean(episodes, 'episode_return'):.0f}" for episodes in (before, after)]
                 rows.append(

@@ -36,6 +36,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 2 for wrong input, 130 after Ctrl-C."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads wait for each other longer than these networks take
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except (UsageError, LayoutError, TrackError) as error:

@@ -16,7 +16,8 @@ from tqdm import tqdm
 from agents.learned import LearnedAgent
 from agents.networks import Actor, Sizes
 from envs.jit import announced_compilation
-from rspt.actors import load_player
+from rspt.actors import Player, load_player
+from rspt.errors import UsageError
 from rspt.predictor import training as predictor_training
 from rspt.signals import StopRequest
 from rspt.training.about import stages_told, told_of
@@ -64,6 +65,7 @@ def train(
         UsageError: if the folder cannot be used, or a checkpoint cannot be written.
         NotFiniteError: if a number is no longer finite; what is needed to look into it is in the folder.
     """
+    given = _given_players(settings)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # faster for networks this small, and the same bits on every machine with as many
     try:
@@ -71,7 +73,7 @@ def train(
             trained = _with_predictor(settings, out, stop, console)
             if trained is None:
                 return False
-            finished = _Training(trained, run, console, device).run(stop)
+            finished = _Training(trained, given, run, console, device).run(stop)
             with contextlib.suppress(OSError):  # the picture can be drawn again
                 draw_curves(out / METRICS, out / CURVES)
             return finished
@@ -94,17 +96,36 @@ def _with_predictor(
     return settings.model_copy(update={"worlds": settings.worlds.model_copy(update={"perception": perception})})
 
 
+def _given_players(settings: TrackerSettings) -> dict[Role, Player]:
+    """Those that a training begins with, before it makes a folder."""
+    given: dict[Role, Player] = {}
+    wanted: dict[Role, tuple[str, str | None]] = {
+        "tracker": ("start_from", settings.start_from),
+        "target": ("target_from", settings.target_from),
+    }
+    for role, (key, name) in wanted.items():
+        if name is not None:
+            try:
+                given[role] = load_player(name, role)
+            except UsageError as error:
+                raise UsageError(f"--{key.replace('_', '-')} {name}: {error}") from None
+    return given
+
+
 class _Training:
-    def __init__(self, settings: TrackerSettings, run: RunFolder, console: Console, device: str) -> None:
+    def __init__(
+        self,
+        settings: TrackerSettings,
+        given: Mapping[Role, Player],
+        run: RunFolder,
+        console: Console,
+        device: str,
+    ) -> None:
         self._settings, self._run, self._console, self._device = settings, run, console, device
         self._checkpoints = Checkpoints(run.checkpoints_folder, keep_last=settings.keep_last)
-        tracker = new_tracker(settings)
-        self._told_before: Mapping[str, str] = {}
-        if settings.start_from is not None:
-            tracker, self._told_before = load_player(settings.start_from, "tracker")
-        self._actors: Actors = {"tracker": tracker}
-        if settings.target_from is not None:
-            self._actors["target"] = load_player(settings.target_from, "target").actor
+        self._told_before: Mapping[str, str] = given["tracker"].record if "tracker" in given else {}
+        self._actors: Actors = {"tracker": new_tracker(settings)}
+        self._actors |= {role: player.actor for role, player in given.items()}
         self._names = list(settings.stages)
         self._about = told_of(settings, self._told_before)
         self._done: dict[str, int] = {}

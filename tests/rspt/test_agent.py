@@ -102,3 +102,10 @@ def test_wrong_observations_are_named(weights):
         agent.act(observation(3))
     with pytest.raises(ValueError, match="booleans"):
         agent.reset([True])
+
+
+@pytest.mark.parametrize("name", [".", ""])
+def test_a_folder_without_a_tracker_is_refused_by_whatever_name(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no whole checkpoint"):
+        rspt.load_agent(name)

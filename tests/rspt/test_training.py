@@ -229,3 +229,11 @@ def test_a_folder_of_another_training_is_refused(trained):
         run(trained)
     with pytest.raises(UsageError, match="seed"):
         run(trained, resume=True, settings=SETTINGS.model_copy(update={"seed": 5}))
+
+
+@pytest.mark.parametrize("key", ["start_from", "target_from"])
+def test_a_player_that_is_not_there_is_refused_before_a_folder_is_made(key, tmp_path):
+    settings = SETTINGS.model_copy(update={key: str(tmp_path / "nobody")})
+    with pytest.raises(UsageError, match=f"--{key.replace('_', '-')} .*nobody.*no such file"):
+        run(tmp_path / "run", settings=settings)
+    assert not (tmp_path / "run").exists()
