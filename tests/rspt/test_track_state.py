@@ -210,7 +210,7 @@ def test_what_the_ablations_leave_out_and_put_in():
     assert 0 < known["single_frame"] < known["none"] < known["true_map"] == 32 * 32
     assert not maps["no_prediction"][[FUTURE, ARRIVAL]].any()
     assert entry_of(last["no_prediction"]["vector"][None], "predicted_weight") == 0.0
-    assert maps["true_future"][FUTURE].max() > maps["none"][FUTURE].max()
+    assert 0 < maps["true_future"][FUTURE].sum() < 0.8 * maps["none"][FUTURE].sum()  # one sure path is narrower
     # the map that was found does not contradict the true one
     sure = maps["none"][FREE] > 0.5
     assert (maps["true_map"][OCCUPIED][sure] > 0).mean() < 0.05
