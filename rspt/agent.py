@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agents.agent import Agent, View
 from agents.baselines import BASELINES
+from envs.settings import unknown
 from rspt.build import make_agent
 from rspt.errors import UsageError
 
@@ -101,8 +102,7 @@ def load_agent(name_or_path: str | Path) -> LoadedAgent:
     if name in BASELINES:
         return LoadedAgent(name, make_agent(name))
     if name != PRETRAINED and not Path(name).exists():
-        known = ", ".join([PRETRAINED, *BASELINES])
-        raise UsageError(f"the agent {name!r} is unknown; allowed: {known}, or a path to a trained one")
+        raise UsageError(f"unknown agent {unknown(name, [PRETRAINED, *BASELINES])}, or the path of a trained one")
     from agents.learned import LearnedAgent  # loads torch
     from rspt.actors import digest, load_player
 

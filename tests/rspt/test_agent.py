@@ -85,7 +85,9 @@ def test_the_pretrained_tracker_keeps_an_easy_target():
 
 
 def test_what_cannot_be_loaded_is_named(tmp_path, weights):
-    with pytest.raises(UsageError, match="agent 'planer' is unknown; allowed: pretrained, random, pid"):
+    with pytest.raises(
+        UsageError, match=r"unknown agent 'planer', did you mean 'planner'\? \(known: pretrained, random, pid"
+    ):
         rspt.load_agent("planer")
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(weights.read_bytes()[:100])
