@@ -281,5 +281,5 @@ def _read_trainer(path: Path, content: bytes) -> dict[str, Any]:
 
 def aside_of(path: Path) -> Path:
     """Where a checkpoint is for the moment in which another takes its name."""
-    whole = path.resolve()  # "." has no name of its own
+    whole = path.absolute()  # "." has no name of its own
     return whole.with_name(f"{SET_ASIDE}{whole.name}")

@@ -25,7 +25,7 @@ def make(size: float, rng: np.random.Generator) -> Layout:
     kept = kind[which]
     block, pillar, low, table, portal, wall = (places.pick(kept == k) for k in range(6))
     bent = wall.half[:, 1] > _THICKEST_M
-    full = np.tile([0.0, WALL_HEIGHT_M], (wall.number, 1))
+    full = np.array([0.0, WALL_HEIGHT_M])
     thickness, color = rng.uniform(0.1, 2 * _THICKEST_M, wall.number), objects.colors(rng, wall.number)
     parts = [
         objects.boxes(block, block_heights(rng, block.number), objects.colors(rng, block.number)),
@@ -33,9 +33,9 @@ def make(size: float, rng: np.random.Generator) -> Layout:
         objects.boxes(low, objects.heights(rng, low.number, 0.3, 0.7), objects.colors(rng, low.number)),
         objects.tables(table, rng, objects.colors(rng, table.number)),
         objects.portals(portal, objects.colors(rng, portal.number)),
-        objects.boxes(wall.pick(~bent), full[~bent], color[~bent]),
-        objects.angles(wall.pick(bent), thickness[bent], full[bent], color[bent]),
-        objects.boxes(fins, (0.0, WALL_HEIGHT_M), objects.colors(rng, fins.number)),
+        objects.boxes(wall.pick(~bent), full, color[~bent]),
+        objects.angles(wall.pick(bent), thickness[bent], full, color[bent]),
+        objects.boxes(fins, full, objects.colors(rng, fins.number)),
     ]
     return enclosed("mixed", size, parts)
 
