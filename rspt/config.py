@@ -97,8 +97,10 @@ def load_config(model: type[Model], name_or_path: str, overrides: Sequence[str] 
         place = [str(part) for part in problems[0]["loc"]]
         given = next((key for key in changed if place[: len(key)] == key[: len(place)]), None)
         where = str(path) if given is None else f"--{'.'.join(given)}"
-        more = len(problems) - 1
-        raise ConfigError(f"{where}: {sentence(model, problems[0])}{f' (and {more} more)' if more else ''}") from None
+        told, more = sentence(model, problems[0]), len(problems) - 1
+        if given == place:  # the option has named it
+            told = told.removeprefix(f"{'.'.join(place)}: ")
+        raise ConfigError(f"{where}: {told}{f' (and {more} more)' if more else ''}") from None
 
 
 def _overridden(values: dict[str, Any], overrides: Sequence[str]) -> list[list[str]]:

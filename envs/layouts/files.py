@@ -41,14 +41,21 @@ def load_layout(path: str | Path, *, cell_m: float | None = None) -> Layout:
 
 
 def is_layout_path(text: str) -> bool:
-    """Whether a text names a file or folder rather than a family of layouts."""
+    """Whether a text is a path, or names a file or folder that there is, rather than a family of layouts."""
     has_separator = "/" in text or os.sep in text
-    return has_separator or Path(text).suffix.lower() in SUFFIXES or (text != "" and _is_folder(text))
+    return has_separator or Path(text).suffix.lower() in SUFFIXES or (text != "" and _exists(text))
 
 
 def _is_folder(path: str | Path) -> bool:
     try:
         return Path(path).is_dir()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
     except (OSError, ValueError):  # a name that no file can have
         return False
 

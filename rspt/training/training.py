@@ -108,7 +108,8 @@ def _given_players(settings: TrackerSettings) -> dict[Role, Player]:
             try:
                 given[role] = load_player(name, role)
             except UsageError as error:
-                raise UsageError(f"--{key.replace('_', '-')} {name}: {error}") from None
+                told = str(error).removeprefix(f"{name}: ")
+                raise UsageError(f"--{key.replace('_', '-')} {name}: {told}") from None
     return given
 
 
@@ -289,7 +290,10 @@ class _Training:
         self._ended = [(total, length, success) for total, length, success in trainer["ended"]]
         self._run.rewind(checkpoint.step)
         exactly = "exactly as if it had not stopped" if checkpoint.exact else "with new episodes"
-        self._console.print(f"Going on after {checkpoint.step:,} steps, {exactly}.", highlight=False)
+        told = f"Going on after {checkpoint.step:,} steps, {exactly}."
+        if checkpoint.step >= self._settings.total_steps:
+            told = f"All {checkpoint.step:,} steps are done, nothing is left to train."
+        self._console.print(told, highlight=False)
         state: dict[str, Any] = trainer["state"]
         return state
 

@@ -91,8 +91,9 @@ def test_other_suffixes_are_refused_with_the_allowed_ones(folder, name, monkeypa
 def test_layout_paths_are_told_from_family_names(folder, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "building").mkdir()
-    yes = ["a.map", "absent.yaml", "b.YML", "c.txt", "some/folder", "/x", "building", "."]
-    no = ["rooms", "blocks", "", "a.pgm", "x\0y", "z" * 5000]
+    (folder / "README.md").touch()
+    yes = ["a.map", "absent.yaml", "b.YML", "c.txt", "some/folder", "/x", "building", ".", "README.md"]
+    no = ["rooms", "blocks", "", "absent.pgm", "x\0y", "z" * 5000]
     assert [is_layout_path(text) for text in yes] == [True] * len(yes)
     assert [is_layout_path(text) for text in no] == [False] * len(no)
 

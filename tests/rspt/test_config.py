@@ -105,7 +105,7 @@ def test_values_are_changed_on_the_command_line(tmp_path, overrides, speed_mps, 
     [
         (["--lap.speed_mp", "1"], r"--lap\.speed_mp: lap: unknown key 'speed_mp', did you mean 'speed_mps'\?"),
         (["--lup.speed_mps", "1"], r"--lup\.speed_mps: unknown key 'lup', did you mean 'lap'\?"),
-        (["--lap.speed_mps", "9"], r"--lap\.speed_mps: lap\.speed_mps: .*less than or equal to 2 \(got 9\)"),
+        (["--lap.speed_mps", "9"], r"^--lap\.speed_mps: Input .*less than or equal to 2 \(got 9\)"),
         (["--laps"], "--laps: the value is missing"),
         (["--laps", "--lap.speed_mps", "1"], "--laps: the value is missing"),
         (["laps", "2"], "'laps': an option such as"),

@@ -1,6 +1,7 @@
 """The training program: a tiny training, and one that goes on after an interruption."""
 
 import csv
+import io
 import json
 import shutil
 from pathlib import Path
@@ -87,6 +88,15 @@ def test_a_training_that_goes_on_is_the_one_that_never_stopped(trained, tmp_path
     assert rows(trained) == rows(again)
 
 
+def test_a_training_that_is_complete_says_so(trained, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(trained, again)
+    console = Console(record=True, quiet=False, file=io.StringIO(), width=200)
+    assert train(SETTINGS, again, resume=True, stop=StopRequest(), console=console)
+    assert f"All {EXACT[-1]:,} steps are done" in console.export_text()
+    assert rows(again) == rows(trained)
+
+
 def same(one, other) -> bool:
     """Whether two states are equal, bit for bit."""
     if isinstance(one, dict):
@@ -147,7 +157,7 @@ def test_a_stage_alone_begins_with_a_tracker_that_is_there(trained, tmp_path):
     settings = short(teacher=None, duel=SETTINGS.duel, start_from=str(trained))
     assert run(tmp_path / "duel", settings=settings)
     assert steps_of(tmp_path / "duel") == [1024, 2048]
-    with pytest.raises(UsageError, match=r"nowhere.*no such file or folder"):
+    with pytest.raises(UsageError, match=r"^--start-from nowhere: no such file or folder"):
         run(tmp_path / "none", settings=settings.model_copy(update={"start_from": "nowhere"}))
 
 

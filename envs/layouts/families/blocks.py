@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.layouts.families import objects
-from envs.layouts.families.placing import GAP_M, Spots, against_walls, enclosed, inner, scatter, spaced
+from envs.layouts.families.placing import GAP_M, at_outer_wall, enclosed, inner, scatter
 from envs.layouts.layout import WALL_HEIGHT_M, Layout
 
 
@@ -12,7 +12,7 @@ def make(size: float, rng: np.random.Generator) -> Layout:
     """A square of the given side in metres with blocks of its own density and scale."""
     scale, crowd = rng.uniform(0.75, 1.25), rng.uniform(0.03, 0.065)
     limit = max(int(crowd * size**2), 3)
-    hugging = _hugging(size, rng, scale, limit // 6)
+    hugging = at_outer_wall(rng, block_halves(rng, 3 * (limit // 6), scale), size, limit=limit // 6)
     half = block_halves(rng, 5 * limit, scale)
     yaw = _yaws(rng, len(half))
     free, _ = scatter(rng, half, yaw, inner(size, GAP_M), limit=limit, taken=hugging)
@@ -48,10 +48,3 @@ def _yaws(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
     if rng.random() < 1 / 3:
         return rng.uniform(0, np.pi) + rng.integers(0, 2, count) * (np.pi / 2) + yaw * 0.03
     return yaw
-
-
-def _hugging(size: float, rng: np.random.Generator, scale: float, limit: int) -> Spots:
-    """Blocks that stand with their backs to the outer wall."""
-    half = block_halves(rng, 3 * limit, scale)
-    candidates, fits = against_walls(rng, half, np.tile(np.array(inner(size)), (len(half), 1)))
-    return candidates.pick(spaced(candidates, allowed=fits, limit=limit))

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from envs.layouts.families import objects
 from envs.layouts.families.blocks import block_halves, block_heights
 from envs.layouts.families.pillars import columns
-from envs.layouts.families.placing import GAP_M, Spots, against_walls, enclosed, inner, scatter, spaced
+from envs.layouts.families.placing import GAP_M, at_outer_wall, enclosed, inner, scatter
 from envs.layouts.layout import WALL_HEIGHT_M, Layout
 
 _BLOCK, _PILLAR, _LOW, _TABLE, _PORTAL, _WALL = range(6)
@@ -19,7 +19,7 @@ def make(size: float, rng: np.random.Generator) -> Layout:
     limit = max(int(rng.uniform(0.03, 0.065) * size**2), 5)
     kind = _kinds(rng, 4 * limit)
     half = _halves(rng, kind, rng.uniform(0.8, 1.15))
-    fins = _fins(size, rng, limit // 4)
+    fins = at_outer_wall(rng, _fin_halves(rng, 4 * (limit // 4)), size, limit=limit // 4, corners=False)
     yaw = rng.uniform(-np.pi, np.pi, len(kind))
     places, which = scatter(rng, half, yaw, inner(size, GAP_M), limit=limit, taken=fins)
     kept = kind[which]
@@ -61,9 +61,6 @@ def _halves(rng: np.random.Generator, kind: NDArray[np.int64], scale: float) -> 
     return half
 
 
-def _fins(size: float, rng: np.random.Generator, limit: int) -> Spots:
-    """Walls that stand out from the outer wall, up to 4 m long."""
-    half = np.stack([rng.uniform(0.05, _THICKEST_M, 4 * limit), rng.uniform(0.5, 2.0, 4 * limit)], axis=1)
-    candidates, fits = against_walls(rng, half, np.tile(np.array(inner(size)), (len(half), 1)))
-    fits &= np.minimum(candidates.center, size - candidates.center).min(axis=1) > 0.5  # none along the outer wall
-    return candidates.pick(spaced(candidates, allowed=fits, limit=limit))
+def _fin_halves(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Half lengths (count, 2) in metres of walls that stand out from the outer wall, up to 4 m."""
+    return np.stack([rng.uniform(0.05, _THICKEST_M, count), rng.uniform(0.5, 2.0, count)], axis=1)

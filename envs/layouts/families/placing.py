@@ -171,6 +171,16 @@ def against_walls(
     return spots(np.stack([x, y], axis=1), half, side * (np.pi / 2)), fits
 
 
+def at_outer_wall(
+    rng: np.random.Generator, half: NDArray[np.float64], size: float, *, limit: int, corners: bool = True
+) -> Spots:
+    """Rectangles with their backs to the outer wall of a square, at most `limit` of them, in its corners too or not."""
+    candidates, fits = against_walls(rng, half, np.tile(np.array(inner(size)), (len(half), 1)))
+    if not corners:
+        fits &= np.minimum(candidates.center, size - candidates.center).min(axis=1) > 0.5
+    return candidates.pick(spaced(candidates, allowed=fits, limit=limit))
+
+
 def inner(size: float, margin: float = 0.0) -> tuple[float, float, float, float]:
     """The rectangle inside the outer wall, a margin in metres away from it."""
     return (WALL_M + margin, WALL_M + margin, size - WALL_M - margin, size - WALL_M - margin)
