@@ -18,7 +18,7 @@ from rspt.agent import load_agent
 from rspt.evaluation.playing import Cell, Episode, play
 from rspt.evaluation.statistics import wilson
 from rspt.perceiver import perception_settings
-from rspt.play import named_target
+from rspt.target import named_target
 
 FIRST_SEED = 1_000_000
 """Far from the seeds that trainings draw from."""

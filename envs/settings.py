@@ -48,12 +48,15 @@ def described(model: type[BaseModel]) -> str:
 
 
 def _model_at(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel] | None:
-    """The nested model at a path of field names."""
-    for part in path:
+    """The nested model at a path of field names, and of keys where a field is a mapping of models."""
+    parts = iter(path)
+    for part in parts:
         field = model.model_fields.get(part)
         kinds = [] if field is None else [field.annotation, *typing.get_args(field.annotation)]
         nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
         if len(nested) != 1:
             return None
         model = nested[0]
+        if field is not None and typing.get_origin(field.annotation) is dict:
+            next(parts, None)  # its key
     return model

@@ -33,8 +33,8 @@ if "RSPT/TrackState-v0" not in _gymnasium.registry:
     )
 
 
-def load_agent(name_or_path: "str | Path") -> "LoadedAgent":
+def load_agent(name_or_path: "str | Path", *, trust_pickle: bool = False) -> "LoadedAgent":
     """A tracker to use, by name or by path; see `rspt.agent.load_agent`."""
     from rspt.agent import load_agent as load  # loads Numba, and torch for a trained one
 
-    return load(name_or_path)
+    return load(name_or_path, trust_pickle=trust_pickle)

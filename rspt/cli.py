@@ -85,6 +85,7 @@ def _parser() -> _Parser:
     _add_play(commands)
     _add_layouts(commands)
     _add_train(commands)
+    _add_evaluate(commands)
     _add_export(commands)
     commands.add_parser(
         "doctor",
@@ -149,6 +150,34 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--device", default="cpu", metavar="NAME", help="where the duel learns: cpu or cuda")
     train.usage = "rspt train --config NAME|FILE --out FOLDER [--resume] [--total-steps N] [--section.key VALUE ...]"
     train.epilog = "Any key of the recipe can be given too, such as --seed 3 or --teacher.batch_size 256."
+
+
+def _add_evaluate(commands: Any) -> None:
+    evaluate = commands.add_parser(
+        "evaluate", allow_abbrev=False, help="measure trackers on the frozen episodes of a suite, with intervals"
+    )
+    evaluate.add_argument(
+        "--agents",
+        nargs="+",
+        default=["pretrained"],
+        metavar="NAME|PATH",
+        help="names, paths of trained ones, module:factory, .zip of stable-baselines3, each also label=NAME"
+        " (default: pretrained)",
+    )
+    evaluate.add_argument("--suite", default="unseen", metavar="NAME|FILE", help="what is played (default: unseen)")
+    evaluate.add_argument(
+        "--layouts", nargs="+", metavar="NAME|FILE|FOLDER", help="families, maps or folders of maps instead"
+    )
+    evaluate.add_argument("--targets", nargs="+", metavar="NAME|PATH", help="targets instead of the suite's")
+    evaluate.add_argument("--episodes", type=int, default=100, metavar="N", help="of each layout (default: 100)")
+    evaluate.add_argument("--localizer", metavar="NAME", help="mask, box or video instead of the suite's")
+    evaluate.add_argument("--baseline", metavar="LABEL", help="whom to compare with (default: the first agent)")
+    evaluate.add_argument("--workers", type=_positive_int, metavar="N", help="processes (default: one per core)")
+    evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="of the results (default: results/VERSION)")
+    evaluate.add_argument("--resume", action="store_true", help="go on with what --out holds; agents may be added")
+    evaluate.add_argument(
+        "--trust-pickle", action="store_true", help="load models of stable-baselines3, which can run any code"
+    )
 
 
 def _add_export(commands: Any) -> None:

@@ -9,17 +9,13 @@ from pathlib import Path
 from rich.console import Console
 from tqdm import tqdm
 
-from envs.settings import unknown
-from envs.targets.policy import POLICY_NAMES
 from rspt.agent import LoadedAgent, load_agent
 from rspt.errors import UsageError
 from rspt.match import Match, Outcome, filmed
 from rspt.places import named_places
 from rspt.signals import StopRequest
-from rspt.target import LearnedTarget, load_target
+from rspt.target import named_target
 
-_SCRIPTS = tuple(name for name in POLICY_NAMES if name not in ("external", "replay"))
-"""A replayed track needs more than a name."""
 _STEPS = 500
 _STEP_S = 0.1
 
@@ -48,17 +44,6 @@ def main(options: Namespace) -> int:
                 outcome = filmed(match, out, options.seed, steps=_STEPS, stop=stop, tick=bar.update)
     _tell(tracker, outcome, out)
     return stop.exit_code
-
-
-def named_target(name: str) -> LearnedTarget | str:
-    """The name of a script, or a learned target.
-
-    Raises:
-        UsageError: if there is no such target.
-    """
-    if name in _SCRIPTS or name == "learned" or Path(name).exists():
-        return name if name in _SCRIPTS else load_target(name)
-    raise UsageError(f"unknown target policy {unknown(name, [*_SCRIPTS, 'learned'])}, or the path of a learned target")
 
 
 def _live(match: Match, seed: int, stop: StopRequest) -> Outcome:

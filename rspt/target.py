@@ -7,10 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.batch import PrivilegedView
+from envs.settings import unknown
+from envs.targets.policy import POLICY_NAMES
+from rspt.errors import UsageError
 from rspt.target_state import target_states
 
 if TYPE_CHECKING:
     from agents.networks import Actor
+
+SCRIPTS = tuple(name for name in POLICY_NAMES if name not in ("external", "replay"))
+"""Targets that need no more than a name."""
 
 
 class LearnedTarget:
@@ -58,3 +64,14 @@ def load_target(name_or_path: str | Path) -> LearnedTarget:
     from rspt.actors import load_player  # loads torch
 
     return LearnedTarget(str(name_or_path), load_player(name_or_path, "target").actor)
+
+
+def named_target(name: str) -> LearnedTarget | str:
+    """The name of a script, or a learned target.
+
+    Raises:
+        UsageError: if there is no such target.
+    """
+    if name in SCRIPTS or name == "learned" or Path(name).exists():
+        return name if name in SCRIPTS else load_target(name)
+    raise UsageError(f"unknown target policy {unknown(name, [*SCRIPTS, 'learned'])}, or the path of a learned target")

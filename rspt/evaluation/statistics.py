@@ -69,3 +69,27 @@ def _by_group(
         return values, np.ones(len(values))
     _, numbers = np.unique([str(group) for group in groups], return_inverse=True)
     return np.bincount(numbers, weights=values).astype(np.float64), np.bincount(numbers).astype(np.float64)
+
+
+def sign_flip_p(differences: ArrayLike, *, seed: int = 0) -> float:
+    """Two-sided p of paired differences (n,) whose signs would be a toss if there were none.
+
+    Never 0: the sample itself is one of the tosses.
+    """
+    array = np.asarray(differences, dtype=np.float64)
+    array = array[array != 0.0]
+    if not len(array):
+        return 1.0
+    rng = np.random.default_rng(seed)
+    signs = rng.integers(0, 2, size=(_RESAMPLES, len(array)), dtype=np.int8) * 2 - 1
+    extreme = np.abs(signs @ array) >= abs(array.sum()) - 1e-12
+    return float((extreme.sum() + 1) / (_RESAMPLES + 1))
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """The p values corrected for their number (Holm 1979), in the same order."""
+    corrected, before = [1.0] * len(ps), 0.0
+    for rank, index in enumerate(np.argsort(ps, kind="stable").tolist()):
+        before = max(before, min(1.0, (len(ps) - rank) * ps[index]))
+        corrected[index] = before
+    return corrected

@@ -9,9 +9,8 @@ from rspt.actors import load_player
 from rspt.agent import load_agent
 from rspt.cli import main
 from rspt.match import Match
-from rspt.play import named_target
 from rspt.signals import StopRequest
-from rspt.target import LearnedTarget
+from rspt.target import LearnedTarget, named_target
 from rspt.training.agent_weights import AgentWeights, save_agent_weights
 from rspt.training.clone import new_target
 

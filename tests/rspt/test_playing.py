@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rspt.agent import load_agent
+from rspt.agent import LoadedAgent, load_agent
 from rspt.evaluation.playing import Cell, play
 from rspt.perceiver import PerceptionSettings
 from rspt.target import LearnedTarget
@@ -31,7 +31,7 @@ def test_who_does_not_follow_loses_and_is_counted_until_then():
             return np.zeros((len(observation["map"]), 2))
 
     cell = SHORT._replace(episode_steps=500, lost_after_steps=30)
-    episodes = play(Stone(), cell, range(6))
+    episodes = play(LoadedAgent("stone", Stone()), cell, range(6))
     lost = [episode for episode in episodes if not episode.success]
     assert lost
     for episode in lost:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rspt.evaluation.statistics import bootstrap_mean, paired_difference, wilson
+from rspt.evaluation.statistics import bootstrap_mean, holm, paired_difference, sign_flip_p, wilson
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,19 @@ def test_pairs_see_a_small_difference_that_the_noise_would_hide():
     interval = paired_difference(theirs + 0.5 + rng.normal(0.0, 0.1, 100), theirs)
     assert interval.low > 0.4
     assert interval.high < 0.6
+
+
+def test_flipping_signs_finds_a_difference_and_none_where_there_is_none():
+    assert sign_flip_p([1.0] * 10) == pytest.approx(2 / 2**10, abs=2e-3)  # all alike: two of 1024 tosses
+    assert sign_flip_p([0.0] * 10) == 1.0
+    rng = np.random.default_rng(4)
+    ps = [sign_flip_p(rng.normal(0.0, 1.0, 30), seed=number) for number in range(200)]
+    assert 0.01 < np.mean(np.array(ps) < 0.05) < 0.1
+    assert sign_flip_p(rng.normal(1.0, 1.0, 30)) < 0.001
+
+
+def test_holm_as_in_the_textbook():
+    # 0.01, 0.02, 0.03, 0.04 with m = 4: 0.04, 0.06, 0.06, 0.06
+    assert holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []

@@ -1,0 +1,200 @@
+"""`rspt evaluate`: how well trackers do on the frozen episodes of a suite."""
+
+import os
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from rich.console import Console
+from tqdm import tqdm
+
+from envs.jit import announced_compilation
+from rspt.agent import load_agent
+from rspt.errors import UsageError
+from rspt.evaluation.plan import Entry, Ground, Piece, Plan, entries_of, grounds_of
+from rspt.evaluation.results import (
+    SUMMARY,
+    TABLES,
+    Contestant,
+    Line,
+    ResultsFolder,
+    about_of,
+    read_results,
+)
+from rspt.evaluation.running import Played, play_pieces
+from rspt.evaluation.suite import EPISODES_MAX, Condition, Suite, frozen_hashes, load_suite
+from rspt.evaluation.summary import as_json, summarize
+from rspt.evaluation.table import markdown_of, table_of
+from rspt.evaluation.tally import Episode
+from rspt.perception.pipeline import LocalizerName
+from rspt.signals import StopRequest
+from rspt.target import LearnedTarget, named_target
+from rspt.training.whole_files import replace_whole
+
+LOCALIZERS: tuple[str, ...] = get_args(LocalizerName)
+_OTHER_LAYOUT = (
+    "the layout of {ground} with the seed {seed} is {found}, and {wanted} in {version}: this version of rspt draws"
+    " other layouts, and its results would be of other episodes"
+)
+
+
+def main(options: Namespace) -> int:
+    """Evaluate what the command line asks for; 0, or 130 after Ctrl-C with everything kept that was played."""
+    import torch
+
+    torch.set_num_threads(1)  # faster for networks this small, and the same bits on every machine
+    plan, skipped = plan_of(options)
+    contestants = {entry.label: _contestant(entry, plan) for entry in plan.entries}
+    about = about_of(plan, contestants, _target_hashes(plan.suite))
+    out = options.out or Path("results") / plan.suite.version
+    console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+    for reason in skipped:
+        console.print(f"skipped: {reason}")
+    with ResultsFolder(out, plan, about, resume=options.resume) as folder, StopRequest() as stop:
+        for told in folder.told:
+            console.print(told)
+        _play(plan, folder, contestants, options.workers or os.cpu_count() or 1, stop, console)
+    code = stop.exit_code
+    results = read_results(out)
+    if results.lines:
+        summary = summarize(results, baseline=options.baseline)
+        replace_whole(out / SUMMARY, as_json(summary, results).encode())
+        replace_whole(out / TABLES, markdown_of(summary, results).encode())
+        console.print(table_of(summary, results))
+    if code:
+        given = [argument for argument in sys.argv[1:] if argument != "--resume"]
+        console.print(f"Stopped; `rspt {shlex.join(given)} --resume` goes on.")
+    else:
+        console.print(f"The results are in {out}.")
+    return code
+
+
+def plan_of(options: Namespace) -> tuple[Plan, list[str]]:
+    """What is to be played, and why some maps of a folder are not.
+
+    Raises:
+        UsageError: for options that do not fit.
+        LayoutError: for layouts that cannot be played.
+    """
+    suite = load_suite(options.suite)
+    if not 1 <= options.episodes <= EPISODES_MAX:
+        raise UsageError(f"--episodes {options.episodes}: a suite has from 1 to {EPISODES_MAX} of each layout")
+    names = options.layouts or suite.layouts
+    if not names:
+        raise UsageError(f"--suite {options.suite}: names no layouts; say --layouts MAP.yaml or a folder of maps")
+    grounds, skipped = grounds_of(names)
+    suite = _changed(suite, options, grounds)
+    entries = entries_of(options.agents)
+    labels = [entry.label for entry in entries]
+    if options.baseline is not None and options.baseline not in labels:
+        raise UsageError(f"--baseline {options.baseline}: is none of the agents, {', '.join(labels)}")
+    return Plan(suite, entries, tuple(grounds), options.episodes, options.trust_pickle), skipped
+
+
+def _changed(suite: Suite, options: Namespace, grounds: Sequence[Ground]) -> Suite:
+    """The suite with what the command line changes; its version says so."""
+    conditions, changes = dict(suite.conditions), []
+    if options.targets:
+        for target in options.targets:
+            named_target(target)  # raises, naming the nearest one
+        first = next(iter(conditions.values()))
+        conditions = {
+            _condition_name(target): Condition.model_validate({**first.model_dump(), "target": target})
+            for target in options.targets
+        }
+        changes.append("targets")
+    if options.localizer:
+        if options.localizer not in LOCALIZERS:
+            raise UsageError(f"--localizer {options.localizer}: allowed are {', '.join(LOCALIZERS)}")
+        conditions = {
+            name: condition.model_copy(update={"localizer": options.localizer})
+            for name, condition in conditions.items()
+        }
+        changes.append(options.localizer)
+    if suite.layouts and [ground.source for ground in grounds] != list(suite.layouts):
+        changes.append("layouts")
+    version = ".".join([suite.version, *changes])
+    return suite.model_copy(update={"version": version, "conditions": conditions})
+
+
+def _condition_name(target: str) -> str:
+    return entries_of([target])[0].label
+
+
+def _contestant(entry: Entry, plan: Plan) -> Contestant:
+    agent = load_agent(entry.source, trust_pickle=plan.trust_pickle)
+    record = None if agent.record is None else dict(agent.record)
+    return Contestant(entry.source, agent.sha256, agent.privileged, record)
+
+
+def _target_hashes(suite: Suite) -> dict[str, str]:
+    targets = [named_target(condition.target) for condition in suite.conditions.values()]
+    return {target.name: target.sha256 for target in targets if isinstance(target, LearnedTarget)}
+
+
+def _play(
+    plan: Plan,
+    folder: ResultsFolder,
+    contestants: dict[str, Contestant],
+    workers: int,
+    stop: StopRequest,
+    console: Console,
+) -> None:
+    pieces = list(plan.pieces())
+    left = [piece for piece in pieces if piece.name not in folder.done]
+    frozen = frozen_hashes()
+    total, done = (sum(len(piece.seeds) for piece in some) for some in (pieces, left))
+    bar = tqdm(total=total, initial=total - done, unit="episode", disable=None, file=sys.stderr)
+    with bar, announced_compilation():
+        for piece, played in play_pieces(left, workers=workers, stop=stop):
+            _check_frozen(piece, played, frozen, plan.suite)
+            lines = [line_of(piece, episode, plan.suite, contestants) for episode in played.episodes]
+            folder.keep(piece, lines, played.tracks)
+            bar.update(len(lines))
+            if bar.disable:
+                console.print(_told(piece, lines))
+
+
+def _check_frozen(piece: Piece, played: Played, frozen: dict[tuple[str, int], str], suite: Suite) -> None:
+    for episode in played.episodes:
+        wanted = frozen.get((piece.ground.source, episode.seed))
+        if wanted is not None and not episode.layout_hash.startswith(wanted):
+            raise UsageError(
+                _OTHER_LAYOUT.format(
+                    ground=piece.ground.label,
+                    seed=episode.seed,
+                    found=episode.layout_hash,
+                    wanted=wanted,
+                    version=suite.version,
+                )
+            )
+
+
+def line_of(piece: Piece, episode: Episode, suite: Suite, contestants: dict[str, Contestant]) -> Line:
+    """The line of an episode in episodes.jsonl."""
+    contestant, condition = contestants[piece.entry.label], piece.condition
+    record = contestant.record or {}
+    return {
+        "suite_version": suite.version,
+        "agent": piece.entry.label,
+        "agent_sha256": contestant.sha256,
+        "train_seed": int(record["seed"]) if "seed" in record else None,
+        "ground": piece.ground.label,
+        "condition": piece.condition_name,
+        "target_policy": condition.target,
+        "target_speed_ratio": condition.speed_ratio,
+        "noise": condition.noise,
+        "distractors": condition.distractors,
+        "mask": condition.mask,
+        "localizer": condition.localizer,
+        "renderer": condition.renderer,
+        **episode._asdict(),
+    }
+
+
+def _told(piece: Piece, lines: Sequence[Line]) -> str:
+    kept = sum(bool(line["success"]) for line in lines)
+    return f"{piece.entry.label}, {piece.ground.label}, {piece.condition_name}: kept {kept} of {len(lines)} targets"

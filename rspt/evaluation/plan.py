@@ -1,0 +1,175 @@
+"""What an evaluation plays: pieces of work, the same whoever does them and in whatever order."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from envs.errors import LayoutError
+from envs.layouts import FAMILIES
+from envs.layouts.files import SUFFIXES, is_layout_path, load_layout
+from envs.settings import unknown
+from rspt.errors import UsageError
+from rspt.evaluation.suite import Condition, Suite
+
+PIECE = 50
+"""Episodes that are played together. The number is fixed, and each piece begins with a tracker that is loaded anew:
+whatever a tracker keeps from one episode to the next, the results do not hang on who plays what."""
+
+
+class Ground(NamedTuple):
+    """Where episodes take place.
+
+    Attributes:
+        label: the family's name, or one of the map.
+        source: the family's name, or the path of the map.
+        hash: of the map; None for a family, whose episodes have a layout each.
+    """
+
+    label: str
+    source: str
+    hash: str | None = None
+
+
+class Entry(NamedTuple):
+    """A tracker that is evaluated.
+
+    Attributes:
+        label: for tables and file names.
+        source: what `rspt.load_agent` takes.
+    """
+
+    label: str
+    source: str
+
+
+class Piece(NamedTuple):
+    """Some episodes of one tracker on one ground under one condition."""
+
+    entry: Entry
+    ground: Ground
+    condition_name: str
+    condition: Condition
+    seeds: range
+    trust_pickle: bool = False
+
+    @property
+    def name(self) -> str:
+        """For files."""
+        return f"{self.entry.label}--{self.ground.label}--{self.condition_name}--{self.seeds.start}"
+
+
+class Plan(NamedTuple):
+    """All that is to be played.
+
+    Attributes:
+        suite: whose episodes they are.
+        entries: the trackers.
+        grounds: the layouts.
+        episodes: of each tracker on each ground under each condition.
+        trust_pickle: whether models may be loaded that can run code.
+    """
+
+    suite: Suite
+    entries: tuple[Entry, ...]
+    grounds: tuple[Ground, ...]
+    episodes: int
+    trust_pickle: bool = False
+
+    def pieces(self) -> Iterator[Piece]:
+        """In the order in which their results are kept: all trackers on one ground after another."""
+        seeds = self.suite.seeds(self.episodes)
+        for name, condition in self.suite.conditions.items():
+            for ground in self.grounds:
+                for entry in self.entries:
+                    for first in range(0, self.episodes, PIECE):
+                        yield Piece(entry, ground, name, condition, seeds[first : first + PIECE], self.trust_pickle)
+
+
+def entries_of(names: Sequence[str]) -> tuple[Entry, ...]:
+    """Trackers by their names, `label=name` for a label of one's own.
+
+    Raises:
+        UsageError: if two have one label.
+    """
+    entries: list[Entry] = []
+    for name in names:
+        label, equals, source = name.partition("=")
+        entry = Entry(_plain(label), source) if equals and _plain(label) else Entry(_label_of(name), name)
+        if entry.label in [other.label for other in entries]:
+            raise UsageError(
+                f"--agents {name}: there is another agent {entry.label!r}; a label tells them apart: label={name}"
+            )
+        entries.append(entry)
+    return tuple(entries)
+
+
+def _label_of(source: str) -> str:
+    """The name; of a path what tells most: `runs/x/tracker.safetensors` and `runs/x` are x."""
+    path = Path(source)
+    parts = [part for part in path.parts if part not in ("/", ".", "..")]
+    if path.exists() and path.stem in ("tracker", "target") and len(parts) > 1:
+        return _plain(parts[-2])
+    return _plain(path.stem if path.is_file() else (parts or [source])[-1])
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", text)[:40].strip("_")
+
+
+def grounds_of(names: Sequence[str]) -> tuple[list[Ground], list[str]]:
+    """Grounds by families, map files and folders of maps.
+
+    Returns:
+        The grounds, and for each map of a folder of maps that cannot be played a line that says why.
+
+    Raises:
+        LayoutError: for an unknown name, a map that cannot be played and was named by itself, or no map at all.
+    """
+    grounds: list[Ground] = []
+    skipped: list[str] = []
+    for name in names:
+        if name in FAMILIES:
+            grounds.append(Ground(name, name))
+            continue
+        if not is_layout_path(name):
+            known = unknown(name, list(FAMILIES))
+            raise LayoutError(f"unknown layout family {known}, or a map file, or a folder of maps")
+        several = _maps_in(Path(name))
+        for path in several or [Path(name)]:
+            try:
+                layout = load_layout(path)
+            except LayoutError as error:
+                if not several:
+                    raise
+                skipped.append(str(error))
+                continue
+            label = _plain(path.parent.name if path.stem == "map" else (path.stem if path.is_file() else path.name))
+            grounds.append(Ground(_unused(label, grounds), str(path), layout.hash))
+        if several and not any(Path(ground.source) in several for ground in grounds):
+            raise LayoutError(f"{name}: none of its {len(several)} maps can be played; {skipped[-1]}")
+    if not grounds:
+        raise LayoutError("no layout is named; --layouts takes families, map files and folders of maps")
+    twice = [ground.label for ground in grounds if [other.source for other in grounds].count(ground.source) > 1]
+    if twice:
+        raise LayoutError(f"--layouts: {twice[0]} is named twice")
+    return grounds, skipped
+
+
+def _maps_in(folder: Path) -> list[Path]:
+    """The maps of a folder of maps; none if it is a map itself."""
+    if not folder.is_dir() or any((folder / name).exists() for name in ("map.yaml", "map.yml")):
+        return []
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    files = [path for path in inside if path.is_file() and path.suffix.lower() in SUFFIXES and path.suffix != ".txt"]
+    return [path for path in inside if path.is_dir() and _is_map(path)] + files
+
+
+def _is_map(folder: Path) -> bool:
+    return any((folder / name).exists() for name in ("map.yaml", "map.yml"))
+
+
+def _unused(label: str, grounds: Sequence[Ground]) -> str:
+    taken = [ground.label for ground in grounds]
+    names = [label, *(f"{label}-{number}" for number in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken)

@@ -1,0 +1,97 @@
+"""The summary of an evaluation as tables, for a terminal and for Markdown."""
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from rspt.evaluation.results import Results
+from rspt.evaluation.statistics import Interval
+from rspt.evaluation.summary import ALL, Row, Summary
+
+HEADS = (
+    "layouts", "agent", "trained on", "n", "SR", "untouched", "AR", "EL", "visible", "distance (m)", "bearing (°)",
+    "contacts per 100 m", "worst layouts",
+)  # fmt: skip
+_SHORT = ("layouts", "agent", "n", "SR", "untouched", "AR", "EL")
+"""Those that fit a terminal of 80 columns."""
+_DEGREES = 57.29577951308232
+
+
+def table_of(summary: Summary, results: Results) -> Group:
+    """For a terminal: one table for each condition with what fits, and what the numbers mean."""
+    tables: list[Table | Text] = []
+    for condition in dict.fromkeys(row.condition for row in summary.rows):
+        table = Table(title=f"{results.about['suite']['version']}, {condition}", title_justify="left", box=SIMPLE_HEAD)
+        for head in _SHORT:
+            names = head in ("layouts", "agent")
+            table.add_column(head, justify="left" if names else "right", no_wrap=not names)
+        before = None
+        for row in summary.rows:
+            if row.condition == condition:
+                if before not in (None, row.ground):
+                    table.add_section()
+                before = row.ground
+                cells = dict(zip(HEADS, cells_of(row), strict=True))
+                if row.trained_on != "unseen":
+                    cells["agent"] += f" ({row.trained_on})"
+                cells |= {head: cells[head].split(" [")[0] for head in ("untouched", "AR")}
+                table.add_row(*(cells[head] for head in _SHORT), style="bold" if row.ground == ALL else None)
+        tables.append(table)
+    tables.append(Text(notes_of(summary, results)))
+    return Group(*tables)
+
+
+def markdown_of(summary: Summary, results: Results) -> str:
+    """All columns in Markdown."""
+    parts = []
+    for condition in dict.fromkeys(row.condition for row in summary.rows):
+        rows = [cells_of(row) for row in summary.rows if row.condition == condition]
+        parts.append(f"## {results.about['suite']['version']}, {condition}\n\n{_lines(HEADS, rows)}\n")
+    return "\n".join([*parts, notes_of(summary, results)]) + "\n"
+
+
+def cells_of(row: Row) -> tuple[str, ...]:
+    """The cells of a row under HEADS."""
+    shown = row.measures
+    return (
+        row.ground,
+        row.agent,
+        row.trained_on,
+        str(row.n) + (f" ({row.errors} errors)" if row.errors else ""),
+        _told(shown["success"], 2),
+        _told(shown["success_safe"], 2),
+        _told(shown["episode_return"], 0),
+        _told(shown["length"], 0, interval_shown=False),
+        _told(shown["visible_share"], 3, interval_shown=False),
+        _told(shown["mean_distance_error_m"], 2, interval_shown=False),
+        _told(shown["mean_bearing_error_rad"], 1, interval_shown=False, scale=_DEGREES),
+        _told(shown["contacts_per_100m"], 2, interval_shown=False),
+        "" if row.worst is None else f"{row.worst[0]} {row.worst[1]:.2f}",
+    )
+
+
+def notes_of(summary: Summary, results: Results) -> str:
+    """What the columns mean and what was compared."""
+    localizers = sorted({line["localizer"] for line in results.lines})
+    return (
+        f"Localizer: {', '.join(localizers)}. SR: share of the episodes in which the target was kept to the end;"
+        " untouched: and the tracker touched nothing; AR: sum of r1; EL: steps. Brackets: 95 % intervals, Wilson's for"
+        " shares, else the bootstrap over layouts. Trained on: whether the agent says that it was trained in these"
+        " families or layouts."
+    )
+
+
+def _told(interval: Interval | None, digits: int, *, interval_shown: bool = True, scale: float = 1.0) -> str:
+    if interval is None:
+        return "-"
+    value, low, high = (scale * number for number in interval)
+    told = f"{value:.{digits}f}"
+    return f"{told} [{low:.{digits}f}, {high:.{digits}f}]" if interval_shown else told
+
+
+def _lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    table = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
