@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from envs.batch import WorldBatch
 from envs.drawing import TopDown
 from envs.physics import has_display
-from envs.sensors.camera import camera_row
-from envs.sensors.raycast import RaycastCamera
-from envs.sensors.scene import Scene
+from envs.robot_view import RobotView
 
 Picture = NDArray[np.uint8]
 RENDER_MODES = ("rgb_array", "human")
@@ -32,14 +30,7 @@ class View:
     def __init__(self, batch: WorldBatch) -> None:
         self._batch = batch
         self._maps: list[TopDown | None] = [None] * batch.num_worlds
-        settings = batch.settings.camera
-        scale = min(VIEW_WIDTH / settings.width, HEIGHT / settings.height)
-        # the camera's proportion is kept; what is left over stays dark
-        self._size = (round(settings.height * scale), round(settings.width * scale))
-        self._scene, self._cameras = Scene(1), np.zeros((1, 7))
-        self._camera = RaycastCamera(1, batch.settings.num_movers, self._scene, self._cameras, *self._size)
-        self._images = (np.zeros((1, *self._size), np.float32), np.zeros((1, *self._size), np.uint8))
-        self._rgb = np.zeros((1, *self._size, 3), np.uint8)
+        self._robot_view = RobotView(batch, HEIGHT, VIEW_WIDTH)
         self._paths: list[list[NDArray[np.float64]]] = [[] for _ in range(batch.num_worlds)]
         self.follow()
 
@@ -62,25 +53,13 @@ class View:
         """The picture (480, 1120, 3) of one world."""
         picture = np.empty((HEIGHT, VIEW_WIDTH + MAP_WIDTH, 3), dtype=np.uint8)
         picture[:] = _PAPER
-        picture[:, :VIEW_WIDTH] = self._robot_view(world)
+        picture[:, :VIEW_WIDTH] = self._robot_view.picture(world)
         map_picture = self._map(world)
         height, width = map_picture.shape[:2]
         top, left = (HEIGHT - height) // 2, VIEW_WIDTH + (MAP_WIDTH - width) // 2
         picture[top : top + height, left : left + width] = map_picture
         self._caption(picture, world)
         return picture
-
-    def _robot_view(self, world: int) -> Picture:
-        episode, (height, width) = self._batch.episodes[world], self._size
-        self._scene.set_world(0, episode.place.layout)
-        self._cameras[0] = camera_row(episode.camera.model_copy(update={"width": width, "height": height}))
-        self._camera.movers.looks[0] = episode.looks
-        poses = self._batch.out.status.poses[world : world + 1]
-        self._camera.render(np.array([0]), poses, *self._images, self._rgb)
-        canvas = np.full((HEIGHT, VIEW_WIDTH, 3), 24, dtype=np.uint8)
-        top, left = (HEIGHT - height) // 2, (VIEW_WIDTH - width) // 2
-        canvas[top : top + height, left : left + width] = self._rgb[0]
-        return canvas
 
     def _map(self, world: int) -> Picture:
         episode = self._batch.episodes[world]

@@ -173,6 +173,7 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--localizer", metavar="NAME", help="mask, box or video instead of the suite's")
     evaluate.add_argument("--baseline", metavar="LABEL", help="whom to compare with (default: the first agent)")
     evaluate.add_argument("--workers", type=_positive_int, metavar="N", help="processes (default: one per core)")
+    evaluate.add_argument("--films", type=_films, default=30, metavar="N", help="of the report, 0 to 30 (default: 30)")
     evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="of the results (default: results/VERSION)")
     evaluate.add_argument("--resume", action="store_true", help="go on with what --out holds; agents may be added")
     evaluate.add_argument(
@@ -192,6 +193,13 @@ def _steps(text: str) -> int:
     value = int(text.replace("_", "")) if text.replace("_", "").isdecimal() else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return value
+
+
+def _films(text: str) -> int:
+    value = int(text) if text.isdecimal() else 31
+    if value > 30:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 30")
     return value
 
 

@@ -15,18 +15,20 @@ from envs.jit import announced_compilation
 from rspt.agent import load_agent
 from rspt.errors import UsageError
 from rspt.evaluation.plan import Entry, Ground, Piece, Plan, entries_of, grounds_of
+from rspt.evaluation.report import REPORT, write_report
 from rspt.evaluation.results import (
     SUMMARY,
     TABLES,
     Contestant,
     Line,
+    Results,
     ResultsFolder,
     about_of,
     read_results,
 )
-from rspt.evaluation.running import Played, play_pieces
+from rspt.evaluation.running import Played, milliseconds_per_action, play_pieces
 from rspt.evaluation.suite import EPISODES_MAX, Condition, Suite, frozen_hashes, load_suite
-from rspt.evaluation.summary import as_json, summarize
+from rspt.evaluation.summary import Summary, as_json, summarize
 from rspt.evaluation.table import markdown_of, table_of
 from rspt.evaluation.tally import Episode
 from rspt.perception.pipeline import LocalizerName
@@ -57,6 +59,13 @@ def main(options: Namespace) -> int:
         for told in folder.told:
             console.print(told)
         _play(plan, folder, contestants, options.workers or os.cpu_count() or 1, stop, console)
+        if not stop:
+            folder.tell(
+                milliseconds_per_action={
+                    entry.label: milliseconds_per_action(entry, trust_pickle=plan.trust_pickle)
+                    for entry in plan.entries
+                }
+            )
     code = stop.exit_code
     results = read_results(out)
     if results.lines:
@@ -64,12 +73,28 @@ def main(options: Namespace) -> int:
         replace_whole(out / SUMMARY, as_json(summary, results).encode())
         replace_whole(out / TABLES, markdown_of(summary, results).encode())
         console.print(table_of(summary, results))
+        if not code:
+            _report(results, summary, options, console)
     if code:
         given = [argument for argument in sys.argv[1:] if argument != "--resume"]
         console.print(f"Stopped; `rspt {shlex.join(given)} --resume` goes on.")
     else:
-        console.print(f"The results are in {out}.")
+        console.print(f"The results are in {out}; the page to look at is {out / REPORT}.")
     return code
+
+
+def _report(results: Results, summary: Summary, options: Namespace, console: Console) -> None:
+    films = min(options.films, len(results.lines))
+    with tqdm(total=films, unit="film", disable=None, leave=False, file=sys.stderr) as bar:
+        write_report(
+            results,
+            summary,
+            results.path / REPORT,
+            films=films,
+            workers=options.workers or os.cpu_count() or 1,
+            trust_pickle=options.trust_pickle,
+            tick=bar.update,
+        )
 
 
 def plan_of(options: Namespace) -> tuple[Plan, list[str]]:

@@ -114,7 +114,8 @@ def _label_of(source: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", text)[:40].strip("_")
+    """What stands in names of files, in which two dashes part what they are made of."""
+    return re.sub(r"-{2,}", "-", re.sub(r"[^\w.-]+", "_", text))[:40].strip("_-")
 
 
 def grounds_of(names: Sequence[str]) -> tuple[list[Ground], list[str]]:

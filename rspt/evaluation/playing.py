@@ -1,16 +1,16 @@
 """Plays the episodes of an evaluation, many at a time, and says what became of each."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from envs.batch import WorldBatch
 from envs.layouts.layout import Layout
 from envs.world_settings import WorldSettings, world_settings
 from rspt.agent import LoadedAgent
 from rspt.evaluation.tally import Episode, Tally
-from rspt.evaluation.tape import Tape
 from rspt.guests import FRAME_ID
 from rspt.perceiver import Perceiver, PerceptionSettings, settings_for
 from rspt.target import LearnedTarget
@@ -18,6 +18,16 @@ from rspt.target import LearnedTarget
 
 class Stopped(Exception):  # noqa: N818 - nothing is wrong
     """The evaluation was asked to stop while episodes were under way."""
+
+
+class Watcher(Protocol):
+    """Looks on while episodes are played."""
+
+    def begin(self, batch: WorldBatch, perceiver: Perceiver) -> None:
+        """All episodes begin."""
+
+    def follow(self, batch: WorldBatch, perceiver: Perceiver, playing: NDArray[np.bool_]) -> None:
+        """A step was made by the worlds (W,) that were playing; the others are beyond their ends."""
 
 
 class Cell(NamedTuple):
@@ -72,7 +82,7 @@ def play(
     cell: Cell,
     seeds: Sequence[int],
     *,
-    tape: Tape | None = None,
+    watcher: Watcher | None = None,
     stop: Callable[[], bool] = lambda: False,
     threads: int | None = None,
 ) -> list[Episode]:
@@ -84,7 +94,7 @@ def play(
         agent: the tracker.
         cell: what the episodes have in common.
         seeds: of the episodes.
-        tape: keeps where everybody was.
+        watcher: looks on.
         stop: asked at each step whether to stop.
         threads: at most so many for the compiled kernels; one per core if None.
 
@@ -97,7 +107,7 @@ def play(
     try:
         perceiver = Perceiver(batch, cell.perception, threads=threads)
         try:
-            return _played(agent, cell, batch, perceiver, seeds, tape, stop)
+            return _played(agent, cell, batch, perceiver, seeds, watcher, stop)
         finally:
             perceiver.close()
     finally:
@@ -110,23 +120,23 @@ def _played(
     batch: WorldBatch,
     perceiver: Perceiver,
     seeds: Sequence[int],
-    tape: Tape | None,
+    watcher: Watcher | None,
     stop: Callable[[], bool],
 ) -> list[Episode]:
     batch.reset(list(seeds))
     layouts = [episode.place.layout for episode in batch.episodes]  # before any world begins its next one
     tally = Tally(batch)
-    if tape is not None:
-        tape.begin(batch)
     try:
         perceiver.begin()
+        if watcher is not None:
+            watcher.begin(batch, perceiver)
         agent.reset(np.ones(len(seeds), dtype=np.bool_))
         while tally.playing.any():
             if stop():
                 raise Stopped
             _step(agent, cell, batch, perceiver)
-            if tape is not None:
-                tape.add(batch, tally.playing)
+            if watcher is not None:
+                watcher.follow(batch, perceiver, tally.playing)
             tally.note(batch)
     except Stopped:
         raise

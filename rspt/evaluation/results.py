@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from rspt.errors import UsageError
 from rspt.evaluation.plan import Piece, Plan
-from rspt.evaluation.tape import Track, save_tracks
+from rspt.evaluation.tape import Track, load_tracks, save_tracks
 from rspt.training.folder_lock import FolderLock
 from rspt.training.run_record import run_record
 from rspt.training.whole_files import replace_whole
@@ -81,6 +81,28 @@ def read_results(path: Path) -> Results:
     return Results(path, about, lines)
 
 
+def tracks_of(results: Results) -> list[Track]:
+    """The tracks of all episodes, in the order of the lines.
+
+    Raises:
+        UsageError: if the folder lacks some.
+    """
+    found: dict[tuple[str, str, str, int], Track] = {}
+    for path in sorted((results.path / TRACKS).glob("*.npz")):
+        agent, ground, condition, _ = path.stem.split("--")
+        found |= {(agent, ground, condition, seed): track for seed, track in load_tracks(path).items()}
+    tracks = []
+    for line in results.lines:
+        track = found.get((line["agent"], line["ground"], line["condition"], line["seed"]))
+        if track is None:
+            raise UsageError(
+                f"{results.path / TRACKS}: the track of {line['agent']} in {line['ground']}, {line['condition']}, seed"
+                f" {line['seed']} is missing"
+            )
+        tracks.append(track)
+    return tracks
+
+
 class ResultsFolder:
     """The folder of an evaluation that is under way.
 
@@ -118,8 +140,8 @@ class ResultsFolder:
             if holds:
                 about = _joined(path, _read_about(path), about)
                 self._drop_unfinished()
-            about["run"] = run_record(path / ABOUT, resumed=False)
-            replace_whole(path / ABOUT, (json.dumps(about, indent=1) + "\n").encode())
+            self._about = {**about, "run": run_record(path / ABOUT, resumed=False)}
+            self._write_about()
             self._file = (path / EPISODES).open("ab")
         except BaseException:
             self._lock.release()
@@ -152,6 +174,14 @@ class ResultsFolder:
             os.truncate(self.path / EPISODES, size)
             raise
         self.done.add(piece.name)
+
+    def tell(self, **what: Any) -> None:
+        """Keep something about how it was made."""
+        self._about["run"] |= what
+        self._write_about()
+
+    def _write_about(self) -> None:
+        replace_whole(self.path / ABOUT, (json.dumps(self._about, indent=1) + "\n").encode())
 
     def _drop_unfinished(self) -> None:
         """Find out what is played, and take out the lines of a piece that was not kept to its end."""

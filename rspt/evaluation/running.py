@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,7 +17,7 @@ from envs.layouts import FAMILIES
 from envs.layouts.files import load_layout
 from envs.layouts.layout import Layout
 from rspt.agent import LoadedAgent, load_agent
-from rspt.evaluation.plan import Piece
+from rspt.evaluation.plan import Entry, Piece
 from rspt.evaluation.playing import Cell, Stopped, play
 from rspt.evaluation.tally import Episode
 from rspt.evaluation.tape import Tape, Track
@@ -106,8 +107,26 @@ def _played_together(
 ) -> tuple[list[Episode], dict[int, Track]]:
     agent = load_agent(piece.entry.source, trust_pickle=piece.trust_pickle)
     tape = Tape()
-    episodes = play(agent, cell_of(piece, agent), seeds, tape=tape, stop=stop, threads=threads)
+    episodes = play(agent, cell_of(piece, agent), seeds, watcher=tape, stop=stop, threads=threads)
     return episodes, dict(zip(seeds, tape.tracks(), strict=True))
+
+
+def milliseconds_per_action(entry: Entry, *, trust_pickle: bool = False) -> float:
+    """How long a tracker takes for one action in one world on this machine, as on a robot: the median of 60."""
+    agent = load_agent(entry.source, trust_pickle=trust_pickle)
+    took: list[float] = []
+    act = agent.act
+
+    def timed(*given: Any) -> Any:
+        start = time.perf_counter()
+        action = act(*given)
+        took.append(1000.0 * (time.perf_counter() - start))
+        return action
+
+    agent.act = timed  # type: ignore[method-assign, assignment]
+    perception = perception_settings(ablation=agent.ablation)
+    play(agent, Cell("blocks", perception=perception, lost_after_steps=100, episode_steps=80), [0])
+    return statistics.median(took[20:])  # the first ones compile and load
 
 
 def cell_of(piece: Piece, agent: LoadedAgent) -> Cell:

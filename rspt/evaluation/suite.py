@@ -21,7 +21,7 @@ EPISODES_MAX = 400
 _HASH_LETTERS = 8
 _HASHES = "layouts.txt"
 
-Name = Annotated[str, Field(pattern=r"^[\w.-]{1,40}$")]
+Name = Annotated[str, Field(pattern=r"^[\w.]+(-[\w.]+)*$", max_length=40)]
 
 
 class Condition(Settings):

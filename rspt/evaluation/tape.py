@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from envs.batch import WorldBatch
 from rspt.errors import UsageError
+from rspt.perceiver import Perceiver
 
 UNIT_M, UNIT_RAD = 0.01, np.pi / 30_000
 """What a step of the whole numbers of a track stands for."""
@@ -36,14 +37,14 @@ class Tape:
         self._events: list[NDArray[np.uint8]] = []
         self._lengths = np.zeros(0, dtype=np.int64)
 
-    def begin(self, batch: WorldBatch) -> None:
+    def begin(self, batch: WorldBatch, perceiver: Perceiver) -> None:
         """Record the beginning of new episodes."""
         self._poses, self._events = [], []
         self._lengths = np.zeros(batch.num_worlds, dtype=np.int64)
         self._add(batch)
 
-    def add(self, batch: WorldBatch, playing: NDArray[np.bool_]) -> None:
-        """Record a step; of the worlds that were playing (W,) before it, that is."""
+    def follow(self, batch: WorldBatch, perceiver: Perceiver, playing: NDArray[np.bool_]) -> None:
+        """Record a step of the worlds (W,) that were playing before it."""
         self._lengths += playing
         self._add(batch)
 

@@ -1,5 +1,6 @@
 """Pictures of what the robot knows: the map around it, where the target was, and where it may go; heading is up."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -185,12 +186,13 @@ class _Canvas:
         known = np.isfinite(points.sum(axis=1))
         opacity = np.linspace(255, 40, max(len(points), 1))
         mask = np.zeros(self.picture.shape[:2], dtype=np.uint8)
+        fixed = self._fixed(np.nan_to_num(points))
         for i in range(len(points) - 1, -1, -1):
             if not known[i]:
                 continue
             if i + 1 < len(points) and known[i + 1]:
-                place = self._fixed(points[i : i + 2])
-                cv2.polylines(mask, [place], False, int(opacity[i]), self._line + 1, cv2.LINE_AA, _SHIFT)
+                line = fixed[i : i + 2]
+                cv2.polylines(mask, [line], False, int(opacity[i]), self._line + 1, cv2.LINE_AA, _SHIFT)
             else:
                 self._disc(mask, points[i], 0.5 * (self._line + 1), int(opacity[i]))
         self._tint(mask, color, 0.9)
@@ -255,9 +257,10 @@ class _Canvas:
         between = np.linspace(0, steps[-1], 4 * len(steps))  # so many that the discs make a smooth band
         spreads = np.interp(between, steps, spread_m)
         places = np.stack([np.interp(between, steps, positions[:, axis]) for axis in (0, 1)], axis=1)
-        for i in np.argsort(-spreads):  # the narrow ones lie on top of the wide ones
-            certainty = min(1.0, _SHARP_M / max(float(spreads[i]), 1e-6))
-            self._disc(mask, places[i], spreads[i] * self._per_m, round(255 * certainty))
+        order = np.argsort(-spreads)  # the narrow ones lie on top of the wide ones
+        certainty = np.minimum(1.0, _SHARP_M / np.maximum(spreads[order], 1e-6))
+        opacity = np.rint(255 * certainty).astype(int).tolist()
+        self._discs(mask, places[order], (spreads[order] * self._per_m).tolist(), opacity)
         self._tint(mask, FUTURE_COLOR, 0.12 + 0.3 * weight)
 
     def _path(self, positions: NDArray[np.float64], times_s: NDArray[np.float64], weight: float) -> None:
@@ -266,11 +269,10 @@ class _Canvas:
         cv2.polylines(mask, [self._fixed(positions)], False, 255, self._line + 1, cv2.LINE_AA, _SHIFT)
         ticks = [i for i, time_s in enumerate(times_s) if abs(time_s / _TICK_S - round(time_s / _TICK_S)) < 1e-6]
         radius = self._pixels / 85
-        for i in ticks:
-            self._disc(mask, positions[i], radius, 255)
-        self._tint(mask, FUTURE_COLOR, opacity)
-        for i in ticks:
-            self._disc(self.picture, positions[i], 0.5 * radius, _WHITE)
+        for image, size, color in ((mask, radius, 255), (self.picture, 0.5 * radius, _WHITE)):
+            self._discs(image, positions[ticks], [size] * len(ticks), [color] * len(ticks))
+            if image is mask:
+                self._tint(mask, FUTURE_COLOR, opacity)
 
     def _weight(self, positions: NDArray[np.float64], weight: float) -> None:
         """The probability of a mode in percent, beyond the end of its path."""
@@ -303,9 +305,15 @@ class _Canvas:
         cv2.putText(self.picture, text, corner, font, scale, color, thickness, cv2.LINE_AA)
 
     def _disc(self, image: Picture, position: NDArray[np.float64], radius: float, color: Color | int) -> None:
-        column, row = self._fixed(position[None])[0].tolist()
-        size = round(min(max(radius, 0.5), 4.0 * self._pixels) * (1 << _SHIFT))
-        cv2.circle(image, (column, row), size, color, -1, cv2.LINE_AA, _SHIFT)
+        self._discs(image, position[None], [radius], [color])
+
+    def _discs(
+        self, image: Picture, positions: NDArray[np.float64], radii: Sequence[float], colors: Sequence[Color | int]
+    ) -> None:
+        """One after another; all places at once, since these are many."""
+        for (column, row), radius, color in zip(self._fixed(positions).tolist(), radii, colors, strict=True):
+            size = round(min(max(radius, 0.5), 4.0 * self._pixels) * (1 << _SHIFT))
+            cv2.circle(image, (column, row), size, color, -1, cv2.LINE_AA, _SHIFT)
 
     def _tint(self, mask: NDArray[np.uint8], color: Color, opacity: float) -> None:
         """Mix a colour in where the mask is, up to an opacity."""
