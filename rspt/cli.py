@@ -86,6 +86,7 @@ def _parser() -> _Parser:
     _add_layouts(commands)
     _add_train(commands)
     _add_evaluate(commands)
+    _add_report(commands)
     _add_export(commands)
     commands.add_parser(
         "doctor",
@@ -171,12 +172,26 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--targets", nargs="+", metavar="NAME|PATH", help="targets instead of the suite's")
     evaluate.add_argument("--episodes", type=int, default=100, metavar="N", help="of each layout (default: 100)")
     evaluate.add_argument("--localizer", metavar="NAME", help="mask, box or video instead of the suite's")
-    evaluate.add_argument("--baseline", metavar="LABEL", help="whom to compare with (default: the first agent)")
-    evaluate.add_argument("--workers", type=_positive_int, metavar="N", help="processes (default: one per core)")
-    evaluate.add_argument("--films", type=_films, default=30, metavar="N", help="of the report, 0 to 30 (default: 30)")
     evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="of the results (default: results/VERSION)")
     evaluate.add_argument("--resume", action="store_true", help="go on with what --out holds; agents may be added")
-    evaluate.add_argument(
+    _add_reporting(evaluate)
+
+
+def _add_report(commands: Any) -> None:
+    report = commands.add_parser(
+        "report", allow_abbrev=False, help="one page that compares evaluations of the same episodes"
+    )
+    report.add_argument("results", nargs="+", type=Path, metavar="FOLDER", help="that `rspt evaluate` has made")
+    report.add_argument("--out", type=Path, default=Path("report.html"), help="the page (default: report.html)")
+    _add_reporting(report)
+
+
+def _add_reporting(parser: argparse.ArgumentParser) -> None:
+    """What `evaluate` and `report` share."""
+    parser.add_argument("--baseline", metavar="LABEL", help="whom to compare with (default: the first agent)")
+    parser.add_argument("--films", type=_films, default=30, metavar="N", help="on the page, 0 to 30 (default: 30)")
+    parser.add_argument("--workers", type=_positive_int, metavar="N", help="processes (default: one per core)")
+    parser.add_argument(
         "--trust-pickle", action="store_true", help="load models of stable-baselines3, which can run any code"
     )
 

@@ -44,11 +44,13 @@ class Results(NamedTuple):
         path: the folder.
         about: see `about_of`.
         lines: the episodes.
+        tracks: of the episodes, if they were read already.
     """
 
     path: Path
     about: dict[str, Any]
     lines: list[Line]
+    tracks: list[Track] | None = None
 
 
 def about_of(plan: Plan, contestants: Mapping[str, Contestant], targets: Mapping[str, str]) -> dict[str, Any]:
@@ -87,6 +89,8 @@ def tracks_of(results: Results) -> list[Track]:
     Raises:
         UsageError: if the folder lacks some.
     """
+    if results.tracks is not None:
+        return results.tracks
     found: dict[tuple[str, str, str, int], Track] = {}
     for path in sorted((results.path / TRACKS).glob("*.npz")):
         agent, ground, condition, _ = path.stem.split("--")
