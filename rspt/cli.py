@@ -169,6 +169,9 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument(
         "--layouts", nargs="+", metavar="NAME|FILE|FOLDER", help="families, maps or folders of maps instead"
     )
+    evaluate.add_argument(
+        "--buildings", type=Path, metavar="FILE.csv", help="which building each map is of (columns map, building, kind)"
+    )
     evaluate.add_argument("--targets", nargs="+", metavar="NAME|PATH", help="targets instead of the suite's")
     evaluate.add_argument("--episodes", type=int, default=100, metavar="N", help="of each layout (default: 100)")
     evaluate.add_argument("--localizer", metavar="NAME", help="mask, box or video instead of the suite's")

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from envs.jit import announced_compilation
 from rspt.agent import load_agent
 from rspt.errors import UsageError
-from rspt.evaluation.plan import Entry, Ground, Piece, Plan, entries_of, grounds_of
+from rspt.evaluation.plan import Entry, Ground, Piece, Plan, entries_of, grounds_of, with_buildings
 from rspt.evaluation.report import REPORT, write_report
 from rspt.evaluation.results import (
     SUMMARY,
@@ -50,7 +50,7 @@ def main(options: Namespace) -> int:
     torch.set_num_threads(1)  # faster for networks this small, and the same bits on every machine
     plan, skipped = plan_of(options)
     contestants = {entry.label: _contestant(entry, plan) for entry in plan.entries}
-    about = about_of(plan, contestants, _target_hashes(plan.suite))
+    about = about_of(plan, contestants, _target_hashes(plan.suite), skipped)
     out = options.out or Path("results") / plan.suite.version
     console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
     for reason in skipped:
@@ -111,6 +111,8 @@ def plan_of(options: Namespace) -> tuple[Plan, list[str]]:
     if not names:
         raise UsageError(f"--suite {options.suite}: names no layouts; say --layouts MAP.yaml or a folder of maps")
     grounds, skipped = grounds_of(names)
+    if options.buildings is not None:
+        grounds = with_buildings(grounds, options.buildings)
     suite = _changed(suite, options, grounds)
     entries = entries_of(options.agents)
     labels = [entry.label for entry in entries]
@@ -208,6 +210,8 @@ def line_of(piece: Piece, episode: Episode, suite: Suite, contestants: dict[str,
         "agent_sha256": contestant.sha256,
         "train_seed": int(record["seed"]) if "seed" in record else None,
         "ground": piece.ground.label,
+        "building": piece.ground.building,
+        "kind": piece.ground.kind,
         "condition": piece.condition_name,
         "target_policy": condition.target,
         "target_speed_ratio": condition.speed_ratio,

@@ -1,5 +1,6 @@
 """What an evaluation plays: pieces of work, the same whoever does them and in whatever order."""
 
+import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,11 +25,15 @@ class Ground(NamedTuple):
         label: the family's name, or one of the map.
         source: the family's name, or the path of the map.
         hash: of the map; None for a family, whose episodes have a layout each.
+        building: that the map is of, where somebody says so: maps of one building are not independent.
+        kind: how the map came about, likewise; kinds are summed up apart.
     """
 
     label: str
     source: str
     hash: str | None = None
+    building: str | None = None
+    kind: str | None = None
 
 
 class Entry(NamedTuple):
@@ -155,6 +160,32 @@ def grounds_of(names: Sequence[str]) -> tuple[list[Ground], list[str]]:
     if twice:
         raise LayoutError(f"--layouts: {twice[0]} is named twice")
     return grounds, skipped
+
+
+def with_buildings(grounds: Sequence[Ground], path: Path) -> list[Ground]:
+    """The grounds with what a CSV file says of them: the columns `map` (the label), `building`, and `kind` perhaps.
+
+    Raises:
+        UsageError: if the file cannot be read, lacks a column, or says nothing of a map.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"--buildings {path}: cannot be read ({error})") from None
+    for column in ("map", "building"):
+        if not rows or not all(row.get(column) for row in rows):
+            raise UsageError(f"--buildings {path}: the column {column!r} is needed in every row (map, building, kind)")
+    told = {row["map"]: row for row in rows}
+    for ground in grounds:
+        if ground.hash is not None and ground.label not in told:
+            raise UsageError(f"--buildings {path}: says nothing of the map {unknown(ground.label, list(told))}")
+    return [
+        ground
+        if ground.hash is None
+        else ground._replace(building=told[ground.label]["building"], kind=told[ground.label].get("kind") or None)
+        for ground in grounds
+    ]
 
 
 def _maps_in(folder: Path) -> list[Path]:

@@ -110,6 +110,7 @@ def _data(results: Results, summary: Summary, blob: Blob) -> dict[str, Any]:
         "conditions": about["suite"]["conditions"],
         "grounds": about["grounds"],
         "run": about["run"],
+        "skipped": about["skipped"],
         "summary": json.loads(as_json(summary, results)),
         "layouts": drawn,
         "episodes": episodes,

@@ -53,13 +53,16 @@ class Results(NamedTuple):
     tracks: list[Track] | None = None
 
 
-def about_of(plan: Plan, contestants: Mapping[str, Contestant], targets: Mapping[str, str]) -> dict[str, Any]:
+def about_of(
+    plan: Plan, contestants: Mapping[str, Contestant], targets: Mapping[str, str], skipped: Sequence[str] = ()
+) -> dict[str, Any]:
     """What an evaluation is of, for evaluation.json.
 
     Args:
         plan: what is played.
         contestants: the trackers by their labels.
         targets: SHA-256 of the learned targets by their names.
+        skipped: maps that cannot be played, each with its reason.
     """
     return {
         "format": FORMAT,
@@ -67,6 +70,7 @@ def about_of(plan: Plan, contestants: Mapping[str, Contestant], targets: Mapping
         "suite": plan.suite.model_dump(mode="json"),
         "episodes": plan.episodes,
         "grounds": [ground._asdict() for ground in plan.grounds],
+        "skipped": list(skipped),
         "targets": dict(targets),
         "agents": {label: contestant._asdict() for label, contestant in contestants.items()},
     }

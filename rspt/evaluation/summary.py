@@ -24,6 +24,11 @@ ALL = "all"
 """The row over all grounds."""
 
 
+def is_summed(ground: str) -> bool:
+    """Whether a row is over several grounds: all, or all of one kind."""
+    return ground == ALL or ground.startswith(f"{ALL} ")  # labels have no spaces
+
+
 class Row(NamedTuple):
     """One agent on one ground, or on all of them, under one condition.
 
@@ -109,8 +114,8 @@ def summarize(results: Results, *, baseline: str | None = None) -> Summary:
         here: dict[tuple[str, str], list[Line]] = {
             (ground, agent): cells.get((condition, ground, agent), []) for ground in grounds for agent in agents
         }
-        if len(grounds) > 1:
-            here |= {(ALL, agent): [line for g in grounds for line in here[g, agent]] for agent in agents}
+        for name, some in _together(grounds, results).items():
+            here |= {(name, agent): [line for g in some for line in here[g, agent]] for agent in agents}
         for (ground, agent), lines in here.items():
             if lines:
                 rows.append(_row(condition, ground, agent, lines, results.about["agents"].get(agent, {})))
@@ -149,6 +154,16 @@ def trained_on(lines: Sequence[Line], record: Mapping[str, str] | None) -> str:
     return "seen" if seen else "unseen"
 
 
+def _together(grounds: Sequence[str], results: Results) -> dict[str, list[str]]:
+    """What is summed up: all grounds, and before that those of one kind where there are several kinds."""
+    kinds: dict[str, list[str]] = {}
+    for ground in results.about["grounds"]:
+        if ground["label"] in grounds and ground.get("kind"):
+            kinds.setdefault(f"{ALL} {ground['kind']}", []).append(ground["label"])
+    together = kinds if len(kinds) > 1 else {}
+    return {**together, ALL: list(grounds)} if len(grounds) > 1 else {}
+
+
 def _row(condition: str, ground: str, agent: str, lines: Sequence[Line], contestant: Mapping[str, Any]) -> Row:
     groups = _groups(lines)
     measures: dict[str, Interval | None] = {
@@ -160,7 +175,7 @@ def _row(condition: str, ground: str, agent: str, lines: Sequence[Line], contest
     times = [line["reacquisition_steps"] for line in lines if line["reacquisition_steps"] is not None]
     measures["reacquisition_s"] = bootstrap_mean(0.1 * np.array(times)) if times else None
     worst = None
-    if ground == ALL:
+    if is_summed(ground):
         shares = {
             name: float(np.mean([line["success"] for line in lines if line["ground"] == name]))
             for name in dict.fromkeys(line["ground"] for line in lines)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from rspt.evaluation.results import Results
 from rspt.evaluation.statistics import Interval
-from rspt.evaluation.summary import ALL, Row, Summary
+from rspt.evaluation.summary import Row, Summary, is_summed
 
 HEADS = (
     "layouts", "agent", "trained on", "n", "SR", "untouched", "AR", "EL", "visible", "distance (m)", "bearing (°)",
@@ -23,6 +23,7 @@ _DEGREES = 57.29577951308232
 def table_of(summary: Summary, results: Results) -> Group:
     """For a terminal: one table for each condition with what fits, and what the numbers mean."""
     tables: list[Table | Text] = []
+    several = len({row.agent for row in summary.rows}) > 1
     for condition in dict.fromkeys(row.condition for row in summary.rows):
         table = Table(title=f"{results.about['suite']['version']}, {condition}", title_justify="left", box=SIMPLE_HEAD)
         for head in _SHORT:
@@ -31,14 +32,14 @@ def table_of(summary: Summary, results: Results) -> Group:
         before = None
         for row in summary.rows:
             if row.condition == condition:
-                if before not in (None, row.ground):
+                if before not in (None, row.ground) and (several or is_summed(row.ground)):
                     table.add_section()
                 before = row.ground
                 cells = dict(zip(HEADS, cells_of(row), strict=True))
                 if row.trained_on != "unseen":
                     cells["agent"] += f" ({row.trained_on})"
                 cells |= {head: cells[head].split(" [")[0] for head in ("untouched", "AR")}
-                table.add_row(*(cells[head] for head in _SHORT), style="bold" if row.ground == ALL else None)
+                table.add_row(*(cells[head] for head in _SHORT), style="bold" if is_summed(row.ground) else None)
         tables.append(table)
     tables.append(Text(notes_of(summary, results)))
     return Group(*tables)

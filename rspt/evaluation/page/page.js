@@ -5,7 +5,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const AGENT_COLORS = ["#2f6fde", "#e08a00", "#1f9e6e", "#c2508f", "#d2502c", "#4aa8d8", "#8a63c9", "#8c7a3d"];
 const VISIBLE = 1, CONTACT = 2, STEPS_PER_FRAME = 2, STEP_S = 0.1, FILM_FPS = 10, VIEW_RANGE_M = 8, VIEW_HALF = Math.PI / 4;
-const BODY_M = 0.25, RAYS = 90;
+const BODY_M = 0.25, RAYS = 90, LARGE_M = 34, WINDOW_M = 24, PIXELS_PER_M = 24, PIXELS_MOST = 3600;
 const $ = (id) => document.getElementById(id);
 
 const state = { condition: 0, agent: 0, ground: -1, episode: -1, frame: 0, playing: false, speed: 2, last: 0 };
@@ -67,7 +67,8 @@ function describeCondition(condition) {
 function showLead() {
   const row = overall(state.condition, 0);
   const [value, low, high] = row.measures.success;
-  const where = data.grounds.length === 1 ? data.grounds[0].label : `${data.grounds.length} kinds of layouts`;
+  const maps = data.grounds.every((ground) => ground.hash), many = data.grounds.length;
+  const where = many === 1 ? data.grounds[0].label : `${many} ${maps ? "maps of buildings" : "kinds of layouts"}`;
   $("title").textContent = data.title;
   $("lead").textContent =
     `${row.agent} kept its target to the end in ${share(value)} of ${row.n} episodes (95 % interval ${share(low)} to ` +
@@ -150,8 +151,9 @@ function showLegend() {
 
 function showGroundsPlot() {
   const rows = rowsOf(state.condition);
-  const grounds = data.grounds.map((ground) => ground.label);
-  const width = widthOf("plot-grounds"), left = Math.min(130, 0.28 * width), band = 10 + 15 * agents.length, height = grounds.length * band + 34;
+  const summed = [...new Set(rows.map((row) => row.ground))].filter((ground) => /^all( |$)/.test(ground));
+  const grounds = [...data.grounds.map((ground) => ground.label), ...summed];
+  const width = widthOf("plot-grounds"), left = Math.min(190, 0.3 * width), band = 10 + 15 * agents.length, height = grounds.length * band + 34;
   const x = (value) => left + value * (width - left - 20);
   const plot = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Success by layout" });
   for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
@@ -167,7 +169,7 @@ function showGroundsPlot() {
       if (!row) return;
       const [value, low, high] = row.measures.success, y = top + 13 + 15 * agent;
       const group = svg("g", { role: "button", tabindex: "0" });
-      const show = () => { select(agent, index); $("player").scrollIntoView({ behavior: "smooth" }); };
+      const show = () => { select(agent, index < data.grounds.length ? index : -1); $("player").scrollIntoView({ behavior: "smooth" }); };
       group.addEventListener("click", show);
       group.addEventListener("keydown", (event) => { if (event.key === "Enter") show(); });
       group.append(svg("title", {}, `${name}, ${ground}: ${fixed(value, 2)} [${fixed(low, 2)}, ${fixed(high, 2)}] of ${row.n}`));
@@ -323,6 +325,15 @@ function shapesOf(index) {
   return layoutShapes.get(index);
 }
 
+// The whole layout, or of a large one what is around the tracker.
+function shownBounds(index) {
+  const [x0, y0, x1, y1] = data.layouts[index].bounds;
+  const between = (low, value, high) => (high < low ? (low + high) / 2 : Math.max(low, Math.min(high, value)));
+  if (Math.max(x1 - x0, y1 - y0) <= LARGE_M) return [x0, y0, x1, y1];
+  const half = WINDOW_M / 2, x = between(x0 + half, track.x[0][state.frame], x1 - half), y = between(y0 + half, track.y[0][state.frame], y1 - half);
+  return [x - half, y - half, x + half, y + half];
+}
+
 function placed(canvas, bounds) {
   const [x0, y0, x1, y1] = bounds, scale = Math.min(canvas.width / (x1 - x0), canvas.height / (y1 - y0));
   const left = (canvas.width - scale * (x1 - x0)) / 2, top = (canvas.height - scale * (y1 - y0)) / 2;
@@ -405,13 +416,19 @@ function drawScene() {
   const canvas = $("scene"), paper = canvas.getContext("2d"), episode = data.episodes[state.episode];
   const theme = document.documentElement.dataset.theme || "";
   if (backgroundOf !== episode.layout || backgroundTheme !== theme) {
-    background = element("canvas", { width: canvas.width, height: canvas.height });
+    const [x0, y0, x1, y1] = data.layouts[episode.layout].bounds, side = Math.max(x1 - x0, y1 - y0);
+    const pixels = side > LARGE_M ? Math.min(PIXELS_MOST, Math.round(side * PIXELS_PER_M)) : canvas.width;
+    background = element("canvas", { width: pixels, height: pixels });
     drawLayout(background, episode.layout);
     backgroundOf = episode.layout;
     backgroundTheme = theme;
   }
-  paper.drawImage(background, 0, 0);
-  const place = placed(canvas, data.layouts[episode.layout].bounds), now = state.frame;
+  const shown = shownBounds(episode.layout), place = placed(canvas, shown), now = state.frame;
+  const whole = placed(background, data.layouts[episode.layout].bounds), [left, right] = [whole.x(shown[0]), whole.x(shown[2])];
+  paper.fillStyle = css("--floor");
+  paper.fillRect(0, 0, canvas.width, canvas.height);
+  if (background.width === canvas.width) paper.drawImage(background, 0, 0);
+  else paper.drawImage(background, left, whole.y(shown[3]), right - left, right - left, 0, 0, canvas.width, canvas.height);
   const x = (m) => place.x(track.x[m][now]), y = (m) => place.y(track.y[m][now]), yaw = track.yaw[0][now];
   paper.fillStyle = css("--view");
   paper.beginPath();
@@ -599,6 +616,7 @@ function showMade() {
     ["Date", run.started || ""],
     ...Object.entries(data.summary.agents).map(([name, about]) => [name, about.sha256 ? `weights ${about.sha256.slice(0, 16)}…` : "no weights"]),
   ];
+  for (const reason of data.skipped) told.push(["Left out", reason]);
   if (data.grounds.some((ground) => ground.hash)) told.push(["Maps", "2-D maps of buildings, extruded to walls"]);
   $("made").replaceChildren(...told.flatMap(([name, text]) => [element("dt", { text: name }), element("dd", { text })]));
 }
