@@ -15,6 +15,10 @@ SHIPPED: dict[str, Role] = {"pretrained": "tracker", "learned": "target"}
 """The names of the players that come with the package."""
 
 
+_FOLDERS_UP = 4
+"""A checkpoint's file lies so many levels, counted with itself, below its run's folder."""
+
+
 class Player(NamedTuple):
     """A trained player.
 
@@ -56,6 +60,13 @@ def path_of(name_or_path: str | Path, role: Role) -> Path:
     path = Path(name_or_path)
     inside = path / f"{role}.safetensors"
     return inside if inside.is_file() and not (path / "manifest.json").exists() else path
+
+
+def predictor_beside(path: Path) -> Path | None:
+    """The predictor that a run has trained for its tracker, given the run, a checkpoint in it or a file; if it has."""
+    around = [path.absolute(), *path.absolute().parents][:_FOLDERS_UP]
+    files = [folder / "predictor" / "predictor.safetensors" for folder in around]
+    return next((file for file in files if file.is_file()), None)
 
 
 def digest(actor: Actor) -> str:

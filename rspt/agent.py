@@ -32,6 +32,8 @@ class LoadedAgent:
         sha256: of what it has learnt; None for a scripted one.
         record: where that comes from: families, seed and more; empty for a scripted one, None if nobody says.
         env_id: of the environment whose observations it takes.
+        predictor: that it was trained with, to be given to the environment's `predictor`: `learned`, or the file of the
+            run that trained one for it.
     """
 
     def __init__(
@@ -40,9 +42,11 @@ class LoadedAgent:
         agent: Agent,
         sha256: str | None = None,
         record: Mapping[str, str] | None = MappingProxyType({}),
+        predictor: str = "learned",
     ) -> None:
         self.name, self.privileged, self.sha256, self.record = name, agent.privileged, sha256, record
         self.env_id: str = getattr(agent, "env_id", STATE_ID)
+        self.predictor = predictor
         self._agent = agent
         self._worlds = 0
 
@@ -120,7 +124,9 @@ def load_agent(name_or_path: str | Path, *, trust_pickle: bool = False) -> Loade
         guest, sha256 = sb3_guest(Path(name), trust_pickle=trust_pickle)
         return LoadedAgent(name, guest, sha256, None)
     from agents.learned import LearnedAgent  # loads torch
-    from rspt.actors import digest, load_player
+    from rspt.actors import digest, load_player, predictor_beside
 
     player = load_player(name, "tracker")
-    return LoadedAgent(name, LearnedAgent(player.actor), digest(player.actor), player.record)
+    own = None if name == PRETRAINED else predictor_beside(Path(name))
+    predictor = "learned" if own is None else str(own)
+    return LoadedAgent(name, LearnedAgent(player.actor), digest(player.actor), player.record, predictor)

@@ -55,7 +55,7 @@ class Match:
     ) -> None:
         self._tracker, self._target = tracker, target
         script = target if isinstance(target, str) else "external"
-        arguments = {"ablation": tracker.ablation, **arguments}
+        arguments = {"ablation": tracker.ablation, "predictor": tracker.predictor, **arguments}
         self.env = DuelStateEnv(layout=layout, target_policy=script, render_mode=render_mode, **arguments)
 
     def play(

@@ -124,7 +124,7 @@ def milliseconds_per_action(entry: Entry, *, trust_pickle: bool = False) -> floa
         return action
 
     agent.act = timed  # type: ignore[method-assign, assignment]
-    perception = perception_settings(ablation=agent.ablation)
+    perception = perception_settings(predictor=agent.predictor, ablation=agent.ablation)
     play(agent, Cell("blocks", perception=perception, lost_after_steps=100, episode_steps=80), [0])
     return statistics.median(took[20:])  # the first ones compile and load
 
@@ -137,7 +137,9 @@ def cell_of(piece: Piece, agent: LoadedAgent) -> Cell:
         target=_target(condition.target),
         speed_ratio=condition.speed_ratio,
         noise=condition.noise,
-        perception=perception_settings(localizer=condition.localizer, ablation=agent.ablation),
+        perception=perception_settings(
+            localizer=condition.localizer, predictor=agent.predictor, ablation=agent.ablation
+        ),
         distractors=condition.distractors,
         mask=condition.mask,
         renderer=condition.renderer,

@@ -111,3 +111,16 @@ def test_a_folder_without_a_tracker_is_refused_by_whatever_name(name, tmp_path, 
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="no whole checkpoint"):
         rspt.load_agent(name)
+
+
+def test_a_run_brings_the_predictor_that_it_trained(weights, tmp_path):
+    run = tmp_path / "run"
+    (run / "predictor").mkdir(parents=True)
+    (run / "tracker.safetensors").write_bytes(weights.read_bytes())
+    assert rspt.load_agent(run).predictor == "learned"
+    file = run / "predictor" / "predictor.safetensors"
+    file.write_bytes(b"")
+    for path in (run, run / "tracker.safetensors"):
+        assert rspt.load_agent(path).predictor == str(file)
+    assert rspt.load_agent(weights).predictor == "learned"
+    assert rspt.load_agent("pretrained").predictor == "learned"
