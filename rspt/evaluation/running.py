@@ -111,8 +111,11 @@ def _played_together(
     return episodes, dict(zip(seeds, tape.tracks(), strict=True))
 
 
-def milliseconds_per_action(entry: Entry, *, trust_pickle: bool = False) -> float:
-    """How long a tracker takes for one action in one world on this machine, as on a robot: the median of 60."""
+def milliseconds_per_action(entry: Entry, *, trust_pickle: bool = False) -> float | None:
+    """How long a tracker takes for one action in one world on this machine, as on a robot: the median of 60.
+
+    None of one that fails before.
+    """
     agent = load_agent(entry.source, trust_pickle=trust_pickle)
     took: list[float] = []
     act = agent.act
@@ -126,7 +129,7 @@ def milliseconds_per_action(entry: Entry, *, trust_pickle: bool = False) -> floa
     agent.act = timed  # type: ignore[method-assign, assignment]
     perception = perception_settings(predictor=agent.predictor, ablation=agent.ablation)
     play(agent, Cell("blocks", perception=perception, lost_after_steps=100, episode_steps=80), [0])
-    return statistics.median(took[20:])  # the first ones compile and load
+    return statistics.median(took[20:]) if len(took) > 20 else None  # the first ones compile and load
 
 
 def cell_of(piece: Piece, agent: LoadedAgent) -> Cell:

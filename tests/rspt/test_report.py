@@ -177,7 +177,7 @@ def test_a_browser_shows_it_and_the_player_moves(evaluated, browser):
     assert browser.get_log("browser") == []
     assert "oracle kept its target" in browser.find_element("id", "lead").text
     assert len(browser.find_elements("css selector", "#table tbody tr")) == 2
-    assert len(browser.find_elements("css selector", "#plot-grounds circle")) == 4
+    assert len(browser.find_elements("css selector", "#plot-grounds circle")) == 2 * 3  # two families and both together
     scene = "document.getElementById('scene').toDataURL()"
     for film in (True, False):
         index = browser.execute_script(

@@ -115,7 +115,7 @@ function showTable() {
     });
     const worst = row.worst ? `${row.worst[0]} ${fixed(row.worst[1], 2)}` : "–";
     const steps = trainingSteps(data.summary.agents[name].record);
-    const more = [worst, cost[name] === undefined ? "–" : fixed(cost[name], 1), steps];
+    const more = [worst, cost[name] == null ? "–" : fixed(cost[name], 1), steps];
     return element("tr", {}, first, ...cells, ...more.map((text) => element("td", { text })));
   });
   $("table").replaceChildren(
