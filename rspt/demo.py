@@ -1,127 +1,119 @@
-"""`rspt demo`: trackers follow a target through clutter, as videos and as a table."""
+"""`rspt demo`: the pretrained tracker at work, a small training, and both measured beside the others on a page."""
 
+import csv
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 from pydantic import Field
 from rich.console import Console
-from rich.table import Table
 from tqdm import tqdm
 
+from envs.layouts import FAMILIES
 from envs.settings import Settings
 from rspt.agent import load_agent
-from rspt.config import load_config
+from rspt.config import find_config, load_config
+from rspt.evaluate import evaluate, plan_of
+from rspt.evaluation.plan import Plan
+from rspt.evaluation.report import FILMS_MAX, REPORT
+from rspt.evaluation.results import ABOUT
 from rspt.match import Match, filmed
 from rspt.places import Place, named_places
 from rspt.signals import StopRequest
+from rspt.training.run_folder import METRICS
+from rspt.training.settings import TrackerSettings
+from rspt.training.training import CURVES, train
 
-_COLUMNS = ("layout", "tracker", "return AR", "length EL", "success", "visible", "contacts", "video")
+VIDEO, TRAINING, EVALUATION = "first.mp4", "training", "evaluation"
+"""What lies in the folder of a demo."""
+OWN = "own"
+"""Label of the tracker that the demo has trained."""
+_FIRST = "pretrained"
+_SCORE = "validation/success"
 
 
 class DemoSettings(Settings):
     """What the demo plays."""
 
     layouts: tuple[str, ...] = Field(min_length=1)
-    """Families or map files."""
-    agents: tuple[Literal["pretrained", "random", "pid", "pid_kalman", "planner", "oracle"], ...] = Field(min_length=1)
-    """Trackers, each of which plays every layout."""
-    target_policy: Literal["goal", "evade", "wander"] = "goal"
-    """Who acts for the target."""
-    steps: int = Field(ge=1, le=500)
-    """Length of an episode in steps of 0.1 s; the full one has 500."""
+    """Families or map files; a file may lie beside the recipe. The first video is made in the first one."""
+    agents: tuple[str, ...] = Field(min_length=1)
+    """Trackers that are evaluated beside the one that the demo trains."""
+    episodes: int = Field(ge=1, le=400)
+    """Of each tracker in each layout."""
     first_steps: int = Field(ge=1, le=500)
-    """Length of the short video that comes first, in steps."""
-    seed: int = Field(ge=0, lt=2**31)
-    """Seed of every episode: all trackers meet the same layout and the same target."""
-
-
-class Result(NamedTuple):
-    """One episode.
-
-    Attributes:
-        layout: its name.
-        tracker: its name.
-        total_reward: sum of r1.
-        length: steps played.
-        success: whether the target was kept to the end; None if the episode was cut short.
-        visible_share: mean over the steps.
-        contacts: steps in which the tracker touched anything.
-        video: the file.
-    """
-
-    layout: str
-    tracker: str
-    total_reward: float
-    length: int
-    success: bool | None
-    visible_share: float
-    contacts: int
-    video: Path
-
-    def cells(self) -> tuple[str, ...]:
-        """The row of the table."""
-        success = {True: "yes", False: "no", None: "cut"}[self.success]
-        numbers = (f"{self.total_reward:.1f}", str(self.length), success, f"{self.visible_share:.2f}")
-        return (self.layout, self.tracker, *numbers, str(self.contacts), str(self.video))
+    """Length of the first video in steps of 0.1 s."""
+    first_seed: int = Field(ge=0, lt=2**31)
+    """Seed of the first video."""
+    films: int = Field(ge=0, le=FILMS_MAX)
+    """Episodes that are filmed for the page."""
+    training: str | None
+    """The recipe of the training; null for none."""
 
 
 def main(options: Namespace) -> int:
-    """Play what the command line asks for; 0, or 130 after Ctrl-C with everything kept that was played."""
+    """Play what the recipe asks for; 0, or 130 after Ctrl-C: the same command goes on from there."""
     settings = load_config(DemoSettings, options.config)
-    places = named_places(options.layout or settings.layouts)
+    names = options.layout or [_beside(name, find_config(options.config)) for name in settings.layouts]
+    place = named_places(names)[0]
+    training = None if settings.training is None else load_config(TrackerSettings, settings.training)
+    own = [] if training is None else [f"{OWN}={options.out / TRAINING}"]
+    for agent in settings.agents:
+        load_agent(agent)  # a mistake is told now
+    plan, _ = plan_of(agents=[*own, *settings.agents], episodes=settings.episodes, layouts=names)
+    folder = options.out / (EVALUATION if options.layout is None else f"{EVALUATION}-{_joined(plan)}")
     options.out.mkdir(parents=True, exist_ok=True)
-    results: list[Result] = []
+    console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
     with StopRequest() as stop:
-        _play_all(settings, places, options.out, stop, results)
-    if results:
-        show(results)
+        _film(place, settings, options.out / VIDEO, stop, console)
+        if training is not None and not stop:
+            _train(training, options.out / TRAINING, stop, console)
+        if not stop:
+            console.print(
+                f"\n{plan.episodes} episodes of {len(plan.entries)} trackers in each of {len(names)} layouts:"
+            )
+            resume = (folder / ABOUT).exists()
+            baseline = _FIRST if _FIRST in settings.agents else None
+            evaluate(plan, folder, resume=resume, baseline=baseline, films=settings.films, stop=stop, console=console)
+    if stop:
+        console.print(f"Stopped; what was made is in {options.out}, and the same command goes on.")
+    else:
+        console.print(f"The page to look at: {folder / REPORT}")
     return stop.exit_code
 
 
-def _play_all(
-    settings: DemoSettings, places: Sequence[Place], out: Path, stop: StopRequest, results: list[Result]
-) -> None:
-    total = settings.first_steps + len(places) * len(settings.agents) * settings.steps
-    bar = tqdm(total=total, unit="step", disable=None, leave=False)
-    with closing(bar):
-        for number, place in enumerate(places):
-            for agent in settings.agents:
-                if stop:
-                    return
-                bar.set_description(f"{place.label} {agent}")
-                with closing(Match(load_agent(agent), settings.target_policy, place.source)) as match:
-                    if number == 0 and agent == settings.agents[0]:
-                        path = out / f"first_{place.label}_{agent}.mp4"
-                        filmed(match, path, settings.seed, steps=settings.first_steps, stop=stop, tick=bar.update)
-                        bar.write(f"first video: {path}")
-                    path = out / f"{place.label}_{agent}.mp4"
-                    outcome = filmed(match, path, settings.seed, steps=settings.steps, stop=stop, tick=bar.update)
-                results.append(Result(place.label, agent, *outcome, video=path))
-                if bar.disable:
-                    print(_line(results[-1]), file=sys.stderr, flush=True)  # noqa: T201
+def _beside(name: str, recipe: Path) -> str:
+    """The name of a family, or a path; that of a file beside the recipe if there is one."""
+    beside = recipe.parent / name
+    return str(beside) if name not in FAMILIES and beside.exists() else name
 
 
-def _line(result: Result) -> str:
-    return "  ".join(f"{name} {cell}" for name, cell in zip(_COLUMNS, result.cells(), strict=True))
+def _joined(plan: Plan) -> str:
+    """A name for the folder of an evaluation in layouts of one's own."""
+    return "-".join(ground.label for ground in plan.grounds)[:80]
 
 
-def show(results: Sequence[Result]) -> None:
-    """Print the results: a table on a terminal, and aligned plain lines elsewhere."""
-    if not sys.stdout.isatty():
-        rows = [_COLUMNS, *(result.cells() for result in results)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-        for row in rows:
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())  # noqa: T201
-        return
-    table = Table(
-        title="One episode each, the same target for every tracker", caption=f"videos in {results[0].video.parent}"
+def _film(place: Place, settings: DemoSettings, path: Path, stop: StopRequest, console: Console) -> None:
+    with (
+        tqdm(total=settings.first_steps, unit="step", disable=None, leave=False, desc="first video") as bar,
+        closing(Match(load_agent(_FIRST), "goal", place.source)) as match,
+    ):
+        filmed(match, path, settings.first_seed, steps=settings.first_steps, stop=stop, tick=bar.update)
+    console.print(f"The pretrained tracker in {place.label}, a first video: {path}")
+
+
+def _train(settings: TrackerSettings, folder: Path, stop: StopRequest, console: Console) -> None:
+    console.print(
+        f"\nA tracker of your own, {settings.total_steps:,} steps of learning from a planner and in a duel"
+        f" (`rspt train --config rspt` takes {load_config(TrackerSettings, 'rspt').total_steps:,}):"
     )
-    for index, name in enumerate(_COLUMNS):
-        table.add_column(name, justify="right" if 2 <= index <= 6 else "left", overflow="fold")
-    for result in results:
-        table.add_row(*result.cells()[:-1], result.video.name)
-    Console().print(table)
+    if not train(settings, folder, resume=(folder / METRICS).exists(), stop=stop, console=console):
+        return
+    with (folder / METRICS).open() as file:
+        scores = [float(row[_SCORE]) for row in csv.DictReader(file) if row.get(_SCORE)]
+    if scores:
+        console.print(
+            f"It kept {scores[0]:.0%} of its targets when it was first looked at and {scores[-1]:.0%} at the end;"
+            f" curves: {folder / CURVES}"
+        )

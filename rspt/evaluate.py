@@ -15,20 +15,19 @@ from envs.jit import announced_compilation
 from rspt.agent import load_agent
 from rspt.errors import UsageError
 from rspt.evaluation.plan import Entry, Ground, Piece, Plan, entries_of, grounds_of, with_buildings
-from rspt.evaluation.report import REPORT, write_report
+from rspt.evaluation.report import FILMS_MAX, REPORT, write_report
 from rspt.evaluation.results import (
     SUMMARY,
     TABLES,
     Contestant,
     Line,
-    Results,
     ResultsFolder,
     about_of,
     read_results,
 )
 from rspt.evaluation.running import Played, milliseconds_per_action, play_pieces
 from rspt.evaluation.suite import EPISODES_MAX, Condition, Suite, frozen_hashes, load_suite
-from rspt.evaluation.summary import Summary, as_json, summarize
+from rspt.evaluation.summary import as_json, summarize
 from rspt.evaluation.table import markdown_of, table_of
 from rspt.evaluation.tally import Episode
 from rspt.perception.pipeline import LocalizerName
@@ -45,20 +44,82 @@ _OTHER_LAYOUT = (
 
 def main(options: Namespace) -> int:
     """Evaluate what the command line asks for; 0, or 130 after Ctrl-C with everything kept that was played."""
-    import torch
-
-    torch.set_num_threads(1)  # faster for networks this small, and the same bits on every machine
-    plan, skipped = plan_of(options)
-    contestants = {entry.label: _contestant(entry, plan) for entry in plan.entries}
-    about = about_of(plan, contestants, _target_hashes(plan.suite), skipped)
+    plan, skipped = plan_of(
+        options.suite,
+        options.agents,
+        episodes=options.episodes,
+        layouts=options.layouts,
+        buildings=options.buildings,
+        targets=options.targets,
+        localizer=options.localizer,
+        trust_pickle=options.trust_pickle,
+    )
     out = options.out or Path("results") / plan.suite.version
     console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+    with StopRequest() as stop:
+        evaluate(
+            plan,
+            out,
+            skipped=skipped,
+            resume=options.resume,
+            baseline=options.baseline,
+            films=options.films,
+            workers=options.workers,
+            stop=stop,
+            console=console,
+        )
+    if stop:
+        given = [argument for argument in sys.argv[1:] if argument != "--resume"]
+        console.print(f"Stopped; `rspt {shlex.join(given)} --resume` goes on.")
+    else:
+        console.print(f"The results are in {out}; the page to look at is {out / REPORT}.")
+    return stop.exit_code
+
+
+def evaluate(
+    plan: Plan,
+    out: Path,
+    *,
+    skipped: Sequence[str] = (),
+    resume: bool = False,
+    baseline: str | None = None,
+    films: int = FILMS_MAX,
+    workers: int | None = None,
+    stop: StopRequest,
+    console: Console,
+) -> None:
+    """Play a plan into a folder, and write its summary, its tables and its page; the page once all is played.
+
+    Args:
+        plan: what is played.
+        out: the folder.
+        skipped: maps that cannot be played, each with its reason.
+        resume: whether the folder may hold a part of it already.
+        baseline: label of the tracker that the others are compared with; the first one if None.
+        films: so many episodes at most are filmed for the page.
+        workers: processes; one for each core if None.
+        stop: what was played before a stop is requested is kept.
+        console: to tell of it.
+
+    Raises:
+        UsageError: if the folder holds something else, or this version draws other layouts than the frozen ones.
+        OSError: if something cannot be written; what was played before is kept.
+    """
+    import torch
+
+    labels = [entry.label for entry in plan.entries]
+    if baseline is not None and baseline not in labels:
+        raise UsageError(f"--baseline {baseline}: is none of the agents, {', '.join(labels)}")
+    torch.set_num_threads(1)  # faster for networks this small, and the same bits on every machine
+    workers = workers or os.cpu_count() or 1
+    contestants = {entry.label: _contestant(entry, plan) for entry in plan.entries}
+    about = about_of(plan, contestants, _target_hashes(plan.suite), skipped)
     for reason in skipped:
         console.print(f"skipped: {reason}")
-    with ResultsFolder(out, plan, about, resume=options.resume) as folder, StopRequest() as stop:
+    with ResultsFolder(out, plan, about, resume=resume) as folder:
         for told in folder.told:
             console.print(told)
-        _play(plan, folder, contestants, options.workers or os.cpu_count() or 1, stop, console)
+        _play(plan, folder, contestants, workers, stop, console)
         if not stop:
             folder.tell(
                 milliseconds_per_action={
@@ -66,81 +127,86 @@ def main(options: Namespace) -> int:
                     for entry in plan.entries
                 }
             )
-    code = stop.exit_code
     results = read_results(out)
-    if results.lines:
-        summary = summarize(results, baseline=options.baseline)
-        replace_whole(out / SUMMARY, as_json(summary, results).encode())
-        replace_whole(out / TABLES, markdown_of(summary, results).encode())
-        console.print(table_of(summary, results))
-        if not code:
-            _report(results, summary, options, console)
-    if code:
-        given = [argument for argument in sys.argv[1:] if argument != "--resume"]
-        console.print(f"Stopped; `rspt {shlex.join(given)} --resume` goes on.")
-    else:
-        console.print(f"The results are in {out}; the page to look at is {out / REPORT}.")
-    return code
+    if not results.lines:
+        return
+    summary = summarize(results, baseline=baseline)
+    replace_whole(out / SUMMARY, as_json(summary, results).encode())
+    replace_whole(out / TABLES, markdown_of(summary, results).encode())
+    console.print(table_of(summary, results))
+    if not stop:
+        films = min(films, len(results.lines))
+        with tqdm(total=films, unit="film", disable=None, leave=False, file=sys.stderr) as bar:
+            write_report(
+                results,
+                summary,
+                out / REPORT,
+                films=films,
+                workers=workers,
+                trust_pickle=plan.trust_pickle,
+                tick=bar.update,
+            )
 
 
-def _report(results: Results, summary: Summary, options: Namespace, console: Console) -> None:
-    films = min(options.films, len(results.lines))
-    with tqdm(total=films, unit="film", disable=None, leave=False, file=sys.stderr) as bar:
-        write_report(
-            results,
-            summary,
-            results.path / REPORT,
-            films=films,
-            workers=options.workers or os.cpu_count() or 1,
-            trust_pickle=options.trust_pickle,
-            tick=bar.update,
-        )
-
-
-def plan_of(options: Namespace) -> tuple[Plan, list[str]]:
+def plan_of(
+    suite_name: str = "unseen",
+    agents: Sequence[str] = ("pretrained",),
+    *,
+    episodes: int = 100,
+    layouts: Sequence[str] | None = None,
+    buildings: Path | None = None,
+    targets: Sequence[str] | None = None,
+    localizer: str | None = None,
+    trust_pickle: bool = False,
+) -> tuple[Plan, list[str]]:
     """What is to be played, and why some maps of a folder are not.
 
+    Args:
+        suite_name: a suite's name or file.
+        agents: names, paths or `module:factory`, each also `label=name`.
+        episodes: on each layout under each condition.
+        layouts: families, maps or folders of maps instead of the suite's.
+        buildings: a CSV file that says which building each map is of.
+        targets: instead of the suite's.
+        localizer: instead of the suite's.
+        trust_pickle: whether models may be loaded that can run code.
+
     Raises:
-        UsageError: for options that do not fit.
+        UsageError: for arguments that do not fit.
         LayoutError: for layouts that cannot be played.
     """
-    suite = load_suite(options.suite)
-    if not 1 <= options.episodes <= EPISODES_MAX:
-        raise UsageError(f"--episodes {options.episodes}: a suite has from 1 to {EPISODES_MAX} of each layout")
-    names = options.layouts or suite.layouts
+    suite = load_suite(suite_name)
+    if not 1 <= episodes <= EPISODES_MAX:
+        raise UsageError(f"--episodes {episodes}: a suite has from 1 to {EPISODES_MAX} of each layout")
+    names = layouts or suite.layouts
     if not names:
-        raise UsageError(f"--suite {options.suite}: names no layouts; say --layouts MAP.yaml or a folder of maps")
+        raise UsageError(f"--suite {suite_name}: names no layouts; say --layouts MAP.yaml or a folder of maps")
     grounds, skipped = grounds_of(names)
-    if options.buildings is not None:
-        grounds = with_buildings(grounds, options.buildings)
-    suite = _changed(suite, options, grounds)
-    entries = entries_of(options.agents)
-    labels = [entry.label for entry in entries]
-    if options.baseline is not None and options.baseline not in labels:
-        raise UsageError(f"--baseline {options.baseline}: is none of the agents, {', '.join(labels)}")
-    return Plan(suite, entries, tuple(grounds), options.episodes, options.trust_pickle), skipped
+    if buildings is not None:
+        grounds = with_buildings(grounds, buildings)
+    suite = _changed(suite, targets, localizer, grounds)
+    return Plan(suite, entries_of(agents), tuple(grounds), episodes, trust_pickle), skipped
 
 
-def _changed(suite: Suite, options: Namespace, grounds: Sequence[Ground]) -> Suite:
+def _changed(suite: Suite, targets: Sequence[str] | None, localizer: str | None, grounds: Sequence[Ground]) -> Suite:
     """The suite with what the command line changes; its version says so."""
     conditions, changes = dict(suite.conditions), []
-    if options.targets:
-        for target in options.targets:
+    if targets:
+        for target in targets:
             named_target(target)  # raises, naming the nearest one
         first = next(iter(conditions.values()))
         conditions = {
             _condition_name(target): Condition.model_validate({**first.model_dump(), "target": target})
-            for target in options.targets
+            for target in targets
         }
         changes.append("targets")
-    if options.localizer:
-        if options.localizer not in LOCALIZERS:
-            raise UsageError(f"--localizer {options.localizer}: allowed are {', '.join(LOCALIZERS)}")
+    if localizer:
+        if localizer not in LOCALIZERS:
+            raise UsageError(f"--localizer {localizer}: allowed are {', '.join(LOCALIZERS)}")
         conditions = {
-            name: condition.model_copy(update={"localizer": options.localizer})
-            for name, condition in conditions.items()
+            name: condition.model_copy(update={"localizer": localizer}) for name, condition in conditions.items()
         }
-        changes.append(options.localizer)
+        changes.append(localizer)
     if suite.layouts and [ground.source for ground in grounds] != list(suite.layouts):
         changes.append("layouts")
     version = ".".join([suite.version, *changes])

@@ -140,6 +140,15 @@ class _Training:
         return sum(self._done.values()) + self._stage.driven
 
     @property
+    def _whole_episodes_end(self) -> bool:
+        """Whether an episode can be played to its end between two checkpoints.
+
+        They cut all that are under way: if not, those that end are those that are lost, and say nothing of the others.
+        """
+        worlds = self._settings.worlds
+        return self._settings.checkpoint_steps >= 2 * worlds.worlds * worlds.episode_steps
+
+    @property
     def _name(self) -> str:
         """The stage that is under way."""
         return self._names[len(self._done)]
@@ -182,7 +191,7 @@ class _Training:
             self._log(done, rate)
             self._check(done)
             bar.update(self._driven - before)
-            bar.set_postfix_str(f"{self._name}: {self._told()}")
+            bar.set_postfix_str(f"{self._name}: {self._told()}" if self._ended else self._name)
             if stop:
                 self._save(None, exact=False)
                 return False
@@ -192,7 +201,8 @@ class _Training:
         return True
 
     def _log(self, done: Round, rate: float) -> None:
-        self._ended = (self._ended + done.episodes)[-_EPISODES_TOLD:]
+        if self._whole_episodes_end:
+            self._ended = (self._ended + done.episodes)[-_EPISODES_TOLD:]
         values = {**done.metrics, "speed/steps_per_second": rate}
         if self._ended:
             names = ("return", "length", "success")
@@ -231,7 +241,7 @@ class _Training:
                 f"validation success {score.success:.2f}, safe {score.success_safe:.2f},"
                 f" return {score.total_reward:.0f}",
             )
-        line = f"{self._driven:>10,} steps ({self._name}): {'; '.join(told)}"
+        line = f"{self._driven:>10,} steps ({self._name}){': ' if told else ''}{'; '.join(told)}"
         if bar.disable:
             self._console.print(line, highlight=False)
         else:
