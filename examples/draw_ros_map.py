@@ -4,8 +4,8 @@
     rspt layouts my_flat/map.yaml --out flat.png
     rspt evaluate --suite real --layouts my_flat/map.yaml --agents pretrained pid
 
-So was `configs/maps/flat` made, the building that `rspt demo` plays beside the families of layouts. A map of your own robot
-(`map.yaml` with its picture, as `map_server` saves it) is used in the same way.
+So was `configs/maps/flat` made, the building that `rspt demo` plays beside the families of layouts. A map of your own
+robot (`map.yaml` with its picture, as `map_server` saves it) is used in the same way.
 """
 
 import argparse
