@@ -17,6 +17,7 @@ from rspt.errors import UsageError
 from rspt.evaluation.plan import Entry, Ground, Piece, Plan, entries_of, grounds_of, with_buildings
 from rspt.evaluation.report import FILMS_MAX, REPORT, write_report
 from rspt.evaluation.results import (
+    ROWS,
     SUMMARY,
     TABLES,
     Contestant,
@@ -28,7 +29,7 @@ from rspt.evaluation.results import (
 from rspt.evaluation.running import Played, milliseconds_per_action, play_pieces
 from rspt.evaluation.suite import EPISODES_MAX, Condition, Suite, frozen_hashes, load_suite
 from rspt.evaluation.summary import as_json, summarize
-from rspt.evaluation.table import markdown_of, table_of
+from rspt.evaluation.table import csv_of, markdown_of, table_of
 from rspt.evaluation.tally import Episode
 from rspt.perception.pipeline import LocalizerName
 from rspt.signals import StopRequest
@@ -133,6 +134,7 @@ def evaluate(
     summary = summarize(results, baseline=baseline)
     replace_whole(out / SUMMARY, as_json(summary, results).encode())
     replace_whole(out / TABLES, markdown_of(summary, results).encode())
+    replace_whole(out / ROWS, csv_of(summary).encode())
     console.print(table_of(summary, results))
     if not stop:
         films = min(films, len(results.lines))

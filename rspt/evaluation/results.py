@@ -14,7 +14,7 @@ from rspt.training.folder_lock import FolderLock
 from rspt.training.run_record import run_record
 from rspt.training.whole_files import replace_whole
 
-ABOUT, EPISODES, SUMMARY, TABLES = "evaluation.json", "episodes.jsonl", "summary.json", "tables.md"
+ABOUT, EPISODES, SUMMARY, TABLES, ROWS = "evaluation.json", "episodes.jsonl", "summary.json", "tables.md", "summary.csv"
 TRACKS, LOCK = "tracks", ".lock"
 FORMAT, VERSION = "rspt-evaluation", 1
 Line = dict[str, Any]

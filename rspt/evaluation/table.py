@@ -1,5 +1,7 @@
-"""The summary of an evaluation as tables, for a terminal and for Markdown."""
+"""The summary of an evaluation as tables, for a terminal, for Markdown and for other programs."""
 
+import csv
+import io
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -52,6 +54,23 @@ def markdown_of(summary: Summary, results: Results) -> str:
         rows = [cells_of(row) for row in summary.rows if row.condition == condition]
         parts.append(f"## {results.about['suite']['version']}, {condition}\n\n{_lines(HEADS, rows)}\n")
     return "\n".join([*parts, notes_of(summary, results)]) + "\n"
+
+
+def csv_of(summary: Summary) -> str:
+    """All rows and measures as CSV: `NAME`, `NAME_low` and `NAME_high`, empty where there is nothing to measure."""
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in summary.rows for name in row.measures))
+    heads = ["condition", "layouts", "agent", "trained_on", "n", "errors"]
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*heads, *(f"{name}{end}" for name in names for end in ("", "_low", "_high"))])
+    for row in summary.rows:
+        told = [row.condition, row.ground, row.agent, row.trained_on, row.n, row.errors]
+        writer.writerow([*told, *(cell for name in names for cell in _csv_cells(row.measures[name]))])
+    return text.getvalue()
+
+
+def _csv_cells(interval: Interval | None) -> tuple[str, ...]:
+    return ("", "", "") if interval is None else tuple(f"{number:.6g}" for number in interval)
 
 
 def cells_of(row: Row) -> tuple[str, ...]:

@@ -133,6 +133,8 @@ class _Training:
         self._best = -np.inf
         self._ended: list[tuple[float, int, bool]] = []
         self._stage: Stage
+        self._cpu_before = 3600.0 * float(self._told_before.get("cpu_hours", 0.0))
+        self._cpu_start = time.process_time()
 
     @property
     def _driven(self) -> int:
@@ -283,7 +285,13 @@ class _Training:
     def _weights(self, role: Role, actor: Actor) -> AgentWeights:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in actor.state_dict().items()}
         done = {**self._done, self._name: self._stage.driven}
-        about = {**self._about, "steps": str(self._driven), "stages": stages_told(done, self._told_before)}
+        cpu_hours = (self._cpu_before + time.process_time() - self._cpu_start) / 3600.0
+        about = {
+            **self._about,
+            "steps": str(self._driven),
+            "stages": stages_told(done, self._told_before),
+            "cpu_hours": f"{cpu_hours:.4f}",
+        }
         return AgentWeights(role, actor.sizes._asdict(), tensors, about)
 
     def _restore(self) -> dict[str, Any] | None:
@@ -294,6 +302,8 @@ class _Training:
         if checkpoint is None:
             return None
         self._actors = {weights.role: _actor(weights) for weights in checkpoint.weights.values()}
+        about = next(iter(checkpoint.weights.values())).about
+        self._cpu_before = 3600.0 * float(about.get("cpu_hours", 0.0))
         trainer = checkpoint.trainer
         self._done = {str(name): int(steps) for name, steps in trainer["done"].items()}
         self._best = float(trainer["best"])

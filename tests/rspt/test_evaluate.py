@@ -1,5 +1,6 @@
 """`rspt evaluate`: complete, the same for any number of workers and after any interruption, clear about mistakes."""
 
+import csv
 import json
 import os
 import shutil
@@ -86,6 +87,12 @@ def test_the_folder_says_what_it_is_of(evaluated):
     assert summary["baseline"] == "pid"
     assert {d["agent"] for d in summary["differences"]} == {"random"}
     assert "| rooms | pid |" in (evaluated / "tables.md").read_text()
+    with (evaluated / "summary.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert [row["agent"] for row in table] == [row["agent"] for row in summary["rows"]]
+    first = summary["rows"][0]["measures"]["episode_return"]
+    told = [float(table[0][f"episode_return{end}"]) for end in ("", "_low", "_high")]
+    assert told == pytest.approx(first, rel=1e-5)
 
 
 def test_tracks_tell_where_everybody_was(evaluated):
@@ -168,6 +175,9 @@ def test_a_crash_is_a_failure_with_its_reason(tmp_path, monkeypatch):
     lines = read_results(out).lines
     crashed = [line for line in lines if line["error"]]
     assert len(lines) == 2 * EPISODES  # none is dropped
+    took = read_results(out).about["run"]["milliseconds_per_action"]
+    assert took["own_agents_crashing"] is None
+    assert took["own_agents_standing"] > 0.0
     assert {line["agent"] for line in crashed} == {"own_agents_crashing"}
     for line in crashed:
         assert line["error"] == "RuntimeError: no more"

@@ -202,6 +202,8 @@ def test_weights_tell_what_they_were_trained_on(trained, tmp_path):
     with safe_open(trained / "tracker-after-duel.safetensors", framework="pt") as file:
         about = file.metadata()
     assert about["steps"] == "5120"
+    teacher = load_agent_weights(trained / "tracker-after-teacher.safetensors", role="tracker").about
+    assert 0.0 < float(teacher["cpu_hours"]) < float(about["cpu_hours"]) < 0.1
     assert about["families"] == "blocks,pillars,mixed"
     assert json.loads(about["stages"]) == {"teacher": 2048, "clone": 512, "escape": 512, "duel": 2048}
     assert about["layout_files"] == "{}"

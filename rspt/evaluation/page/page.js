@@ -102,7 +102,7 @@ const COLUMNS = [
 
 function showTable() {
   const cost = data.run.milliseconds_per_action || {};
-  const heads = [...COLUMNS.map(([head]) => head), "Worst layouts", "ms per action", "Training steps"];
+  const heads = [...COLUMNS.map(([head]) => head), "Worst layouts", "ms per action", "Training steps", "CPU hours"];
   const body = agents.map((name, agent) => {
     const row = overall(state.condition, agent);
     if (!row) return element("tr", {}, element("td", { text: name }));
@@ -114,8 +114,9 @@ function showTable() {
       return element("td", {}, value, ...(of ? [" ", element("span", { class: "of", text: of })] : []));
     });
     const worst = row.worst ? `${row.worst[0]} ${fixed(row.worst[1], 2)}` : "–";
-    const steps = trainingSteps(data.summary.agents[name].record);
-    const more = [worst, cost[name] == null ? "–" : fixed(cost[name], 1), steps];
+    const record = data.summary.agents[name].record || {};
+    const hours = record.cpu_hours ? fixed(Number(record.cpu_hours), Number(record.cpu_hours) < 0.95 ? 2 : 1) : "–";
+    const more = [worst, cost[name] == null ? "–" : fixed(cost[name], 1), trainingSteps(record), hours];
     return element("tr", {}, first, ...cells, ...more.map((text) => element("td", { text })));
   });
   $("table").replaceChildren(
@@ -131,10 +132,10 @@ function showTable() {
 }
 
 function trainingSteps(record) {
-  if (!record || !record.stages) return "–";
+  if (!record.stages) return "–";
   const steps = JSON.parse(record.stages);
   const own = (steps.teacher || 0) + (steps.duel || 0);
-  return own ? `${(own / 1e6).toFixed(1)} M` : "–";
+  return own ? `${(own / 1e6).toFixed(own < 950000 ? 2 : 1)} M` : "–";
 }
 
 function swatch(agent) {
