@@ -12,7 +12,7 @@ from rspt.training.settings import TrackerSettings
 
 def test_every_suite_is_found_by_name_and_has_a_version_of_its_own():
     found = [load_suite(name) for name in suites()]
-    assert suites() == ["real", "seen", "stress", "unseen", "validation"]
+    assert suites() == ["real", "seen", "stress", "unseen", "validation", "video"]
     assert len({suite.version for suite in found}) == len(found)
 
 
@@ -36,7 +36,7 @@ def test_the_file_of_the_frozen_layouts_is_what_freeze_writes(monkeypatch):
 
 def test_no_recipe_trains_on_what_unseen_and_stress_play():
     trained = set(load_config(TrackerSettings, "rspt").worlds.layouts)
-    for name in ("unseen", "stress"):
+    for name in ("unseen", "stress", "video"):
         assert set(load_suite(name).layouts) == set(SPLITS["test"])
         assert not trained & set(load_suite(name).layouts)
     assert not trained & set(load_suite("validation").layouts)

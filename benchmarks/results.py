@@ -1,0 +1,140 @@
+"""The tables of docs/results.md, from the folders that `rspt evaluate` has left.
+
+    python benchmarks/results.py runs/tables
+
+The page says by which commands the folders are made. Each of its tables stands between two comments that name it and is
+written anew; `docs/results/` gets the numbers as CSV. A folder that is not there leaves its tables as they are.
+"""
+
+import argparse
+import json
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rspt.evaluation.results import ROWS, SUMMARY
+from rspt.evaluation.summary import Row, is_summed
+from rspt.evaluation.table import HEADS, cells_of
+
+PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+SHOWN = ("layouts", "agent", "n", "SR", "untouched", "AR", "EL", "visible", "distance (m)", "bearing (°)", "contacts per 100 m")  # fmt: skip
+"""Columns of the full tables."""
+SHORT = ("n", "SR", "untouched", "AR", "EL", "visible", "contacts per 100 m", "worst layouts")
+"""Columns where each condition has one row."""
+KINDS = {"real-scan": "real scans", "simulated-scan": "simulated scans", "drawn-plan": "drawn plans"}
+
+
+class Evaluation(NamedTuple):
+    """What a folder holds: its rows, the differences from its baseline, and what it is of."""
+
+    rows: list[Row]
+    differences: list[dict[str, Any]]
+    baseline: str
+    about: dict[str, Any]
+
+    def of(self, condition: str, *, summed: bool | None = None) -> list[Row]:
+        """The rows of a condition, all of them, or those over several layouts, or the others."""
+        rows = [row for row in self.rows if row.condition == condition]
+        return [row for row in rows if summed is None or is_summed(row.ground) == summed]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="with the folders unseen, validation, seen, stress, video, real")
+    folder = parser.parse_args().folder
+    text = PAGE.read_text()
+    (PAGE.parent / PAGE.stem).mkdir(exist_ok=True)
+    tables: dict[str, dict[str, Callable[[Evaluation], str]]] = {
+        "unseen": {"unseen-goal": full("goal"), "unseen-evade": full("evade"), "unseen-differences": differences},
+        "validation": {"validation": by_condition},
+        "seen": {"seen": by_condition},
+        "stress": {"stress": by_condition},
+        "video": {"video": by_condition},
+        "real": {"real": full("goal", summed=True), "real-maps": by_map},
+    }
+    for name, made in tables.items():
+        if not (folder / name / SUMMARY).exists():
+            print(f"{folder / name}: no evaluation, its tables stay as they are")
+            continue
+        evaluation = read(folder / name)
+        shutil.copy(folder / name / ROWS, PAGE.parent / PAGE.stem / f"{name}.csv")
+        for mark, table in made.items():
+            text = replaced(text, mark, table(evaluation))
+    PAGE.write_text(text)
+
+
+def read(folder: Path) -> Evaluation:
+    """The summary of a folder."""
+    told = json.loads((folder / SUMMARY).read_text())
+    about = json.loads((folder / "evaluation.json").read_text())
+    return Evaluation([Row(**row) for row in told["rows"]], told["differences"], told["baseline"], about)
+
+
+def replaced(text: str, mark: str, table: str) -> str:
+    """The page with another table between the comments that name it."""
+    pattern = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"{PAGE}: has no place for {mark}")
+    return pattern.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
+
+
+def full(condition: str, *, summed: bool | None = None) -> Callable[[Evaluation], str]:
+    """A table of all layouts under one condition."""
+
+    def table(evaluation: Evaluation) -> str:
+        rows = [dict(zip(HEADS, cells_of(row), strict=True)) for row in evaluation.of(condition, summed=summed)]
+        return markdown(SHOWN, [[row[head] for head in SHOWN] for row in rows])
+
+    return table
+
+
+def by_condition(evaluation: Evaluation) -> str:
+    """All layouts together, a row for each condition and agent."""
+    rows = []
+    for condition in dict.fromkeys(row.condition for row in evaluation.rows):
+        for row in evaluation.of(condition, summed=True):
+            cells = dict(zip(HEADS, cells_of(row), strict=True))
+            rows.append([condition, row.agent, *(cells[head] for head in SHORT)])
+    return markdown(("condition", "agent", *SHORT), rows)
+
+
+def differences(evaluation: Evaluation) -> str:
+    """Each agent minus the baseline, for each layout and all together."""
+    cells: dict[tuple[str, str, str], dict[str, str]] = {}
+    for found in evaluation.differences:
+        digits = 0 if found["measure"] == "episode_return" else 2
+        value, low, high = found["interval"]
+        told = f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}], p {found['p_holm']:.3f}"
+        cells.setdefault((found["condition"], found["ground"], found["agent"]), {})[found["measure"]] = told
+    rows = [[*key, made["success"], made["episode_return"]] for key, made in cells.items()]
+    return markdown(("target", "layouts", f"agent minus {evaluation.baseline}", "SR", "AR"), rows)
+
+
+def by_map(evaluation: Evaluation) -> str:
+    """A row for each map, a column for each agent."""
+    agents = list(dict.fromkeys(row.agent for row in evaluation.rows))
+    kinds = {ground["label"]: (ground["kind"], ground["building"]) for ground in evaluation.about["grounds"]}
+    shown: dict[str, dict[str, Row]] = {}
+    for row in evaluation.of("goal", summed=False):
+        shown.setdefault(row.ground, {})[row.agent] = row
+    rows = []
+    for name in sorted(shown, key=lambda name: (list(KINDS).index(kinds[name][0]), name)):
+        cells = []
+        for agent in agents:
+            measures = shown[name][agent].measures
+            success, safe, total = (measures[key] for key in ("success", "success_safe", "episode_return"))
+            assert success is not None and safe is not None and total is not None
+            cells.append(f"{success[0]:.2f} ({safe[0]:.2f}) {total[0]:.0f}")
+        rows.append([name, KINDS[kinds[name][0]], kinds[name][1], *cells])
+    return markdown(("map", "kind", "building", *(f"{agent}: SR (untouched) AR" for agent in agents)), rows)
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [heads, ["---"] * len(heads), *rows])
+
+
+if __name__ == "__main__":
+    main()
