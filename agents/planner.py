@@ -17,6 +17,8 @@ _FINER = 3
 """Each cell of the state's map becomes so many by so many: on coarser ones no planner gets through doors."""
 _OCCUPIED = 0.3
 """A cell is an obstacle from this certainty on."""
+_INSET_M = 0.1
+"""What a cell holds begins so far within it: cells are seldom full, and taken for full they close what a robot can pass."""
 _CLEARANCE_MAX_M = 1.0
 _GIVEN_UP_S = 4.0
 """Unseen for longer, in seconds, a target is searched for by turning round where it should be."""
@@ -124,5 +126,6 @@ def ego_space(percept: Percept, world: int, target: NDArray[np.float64]) -> EgoS
         occupied &= (rows[:, None] - y) ** 2 + (columns[None] - x) ** 2 > radius**2
     clearance = np.full(occupied.shape, _CLEARANCE_MAX_M, dtype=np.float32)
     if occupied.any():
-        clearance[:] = np.clip(distance_transform_edt(~occupied) * cell_m - 0.5 * cell_m, 0.0, _CLEARANCE_MAX_M)
+        clear_m = distance_transform_edt(~occupied) * cell_m - 0.5 * cell_m + _INSET_M * ~occupied
+        clearance[:] = np.clip(clear_m, 0.0, _CLEARANCE_MAX_M)
     return EgoSpace(origin, clearance, occupied.astype(np.uint8))

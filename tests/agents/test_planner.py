@@ -5,6 +5,7 @@ import pytest
 
 from agents.agent import Percept
 from agents.drive import DT_S, STEPS
+from agents.oracle import KEEP_M
 from agents.planner import Planner, believed_path, ego_space
 
 G = 32
@@ -63,7 +64,14 @@ def test_the_map_lies_around_the_robot_as_it_looks_ahead():
     assert at(space.opaque, 4.2, 1.8) == 1
     assert at(space.clearance, 4.2, 1.8) == 0.0
     assert at(space.opaque, 4.2, -1.8) == at(space.opaque, -1.0, 1.8) == 0
-    assert at(space.clearance, 4.25, 2.55) == pytest.approx(0.4, abs=0.11)
+    assert at(space.clearance, 4.25, 2.55) == pytest.approx(0.5, abs=0.11)  # what the cells hold begins within them
+
+
+def test_a_passage_between_full_cells_is_wide_enough_if_a_robot_may_fit():
+    given = percept([3.0, 0.0], [[3.0, 0.0]] * 3, walls=[(0.9, 2.1, 0.3, 0.9), (0.9, 2.1, -0.9, -0.3)])
+    space = ego_space(given, 0, np.array([3.0, 0.0]))
+    row, column = int(-space.origin[1] / 0.1), int((1.5 - space.origin[0]) / 0.1)
+    assert space.clearance[row - 1 : row + 1, column].max() >= KEEP_M
 
 
 def test_neither_the_robot_nor_the_target_stands_in_an_obstacle():
