@@ -18,7 +18,7 @@ _FINER = 3
 _OCCUPIED = 0.3
 """A cell is an obstacle from this certainty on."""
 _INSET_M = 0.1
-"""What a cell holds begins so far within it: cells are seldom full, and taken for full they close what a robot can pass."""
+"""What a cell holds begins so far within it: cells are seldom full, and taken for full they close passages."""
 _CLEARANCE_MAX_M = 1.0
 _GIVEN_UP_S = 4.0
 """Unseen for longer, in seconds, a target is searched for by turning round where it should be."""

@@ -1,6 +1,6 @@
 """The tables of docs/results.md, from the folders that `rspt evaluate` has left.
 
-    python benchmarks/results.py runs/tables
+    python benchmarks/results_page.py runs/tables
 
 The page says by which commands the folders are made. Each of its tables stands between two comments that name it and is
 written anew; `docs/results/` gets the numbers as CSV. A folder that is not there leaves its tables as they are.
