@@ -2,8 +2,8 @@
 
     python benchmarks/evaluation.py [--agent NAME] [--episodes N] [--workers N]
 
-The default suite with one agent, then its page with 30 films; and, before and after, bare worlds of the same kind that a
-tracker stands still in. On a shared machine only the ratio means anything.
+The default suite with one agent, then its page with 30 films; and, before and after, bare worlds of the same kind in
+which a tracker stands still. On a shared machine only the ratio means anything.
 """
 
 import argparse

@@ -19,7 +19,7 @@ from rspt.evaluation.summary import Row, is_summed
 from rspt.evaluation.table import HEADS, cells_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
-SHOWN = ("layouts", "agent", "n", "SR", "untouched", "AR", "EL", "visible", "distance (m)", "bearing (°)", "contacts per 100 m")  # fmt: skip
+SHOWN = tuple(head for head in HEADS if head not in ("trained on", "worst layouts"))
 """Columns of the full tables."""
 SHORT = ("n", "SR", "untouched", "AR", "EL", "visible", "contacts per 100 m", "worst layouts")
 """Columns where each condition has one row."""
@@ -123,10 +123,9 @@ def by_map(evaluation: Evaluation) -> str:
     for name in sorted(shown, key=lambda name: (list(KINDS).index(kinds[name][0]), name)):
         cells = []
         for agent in agents:
-            measures = shown[name][agent].measures
-            success, safe, total = (measures[key] for key in ("success", "success_safe", "episode_return"))
-            assert success is not None and safe is not None and total is not None
-            cells.append(f"{success[0]:.2f} ({safe[0]:.2f}) {total[0]:.0f}")
+            told = dict(zip(HEADS, cells_of(shown[name][agent]), strict=True))
+            success, safe, total = (told[head].split(" [")[0] for head in ("SR", "untouched", "AR"))
+            cells.append(f"{success} ({safe}) {total}")
         rows.append([name, KINDS[kinds[name][0]], kinds[name][1], *cells])
     return markdown(("map", "kind", "building", *(f"{agent}: SR (untouched) AR" for agent in agents)), rows)
 
