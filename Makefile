@@ -9,7 +9,7 @@ INSTALLED := .venv/.installed
 .PHONY: help demo test check format clean
 
 help:
-	@echo "make demo     watch a robot follow a target through clutter: videos in demo/"
+	@echo "make demo     a first video, a small training, and a page that compares trackers: demo/"
 	@echo "make test     run the tests"
 	@echo "make check    check format, lint, types and import contracts"
 	@echo "make format   format the code"

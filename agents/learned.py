@@ -1,5 +1,8 @@
 """A trained tracker as an agent."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +12,24 @@ from agents.agent import Observation, View
 
 _BATCH = 16
 """The network always sees so many states at once, if need be empty ones: its last bits depend on their number."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch with one thread, and then with as many as before.
+
+    For networks this small more threads wait for each other, on a busy machine a hundred times longer than the work
+    takes; and the last bits of a result depend on how many there are.
+    """
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class LearnedAgent:
@@ -27,6 +48,7 @@ class LearnedAgent:
         """Begin new episodes in the worlds (B,): nothing is remembered."""
 
     @torch.no_grad()
+    @one_thread()
     def act(self, observation: Observation, view: View | None = None) -> NDArray[np.float64]:
         """Actions (B, 2) of an observation with a leading axis B."""
         maps, vectors = observation["map"], observation["vector"]
