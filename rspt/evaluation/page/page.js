@@ -293,7 +293,9 @@ function showSpread() {
 }
 
 function showDifferences() {
-  const some = data.summary.differences.filter((d) => d.condition === conditionNames()[state.condition]);
+  const isSummed = (d) => /^all( |$)/.test(d.ground);
+  const here = data.summary.differences.filter((d) => d.condition === conditionNames()[state.condition]);
+  const some = [...here.filter(isSummed), ...here.filter((d) => !isSummed(d))];
   $("s-differences").hidden = !some.length;
   if (!some.length) return;
   const heads = ["Layouts", "Agent", "Measure", `Minus ${data.summary.baseline}`, "p", "p (Holm)"];
@@ -301,7 +303,7 @@ function showDifferences() {
     const digits = d.measure === "success" ? 2 : 1, [value, low, high] = d.interval;
     const sign = value > 0 ? "+" : "";
     const cells = [d.ground, d.agent, d.measure === "success" ? "SR" : "AR", `${sign}${fixed(value, digits)} [${fixed(low, digits)}, ${fixed(high, digits)}]`, fixed(d.p, 4), fixed(d.p_holm, 4)];
-    return element("tr", { class: d.ground === "all" ? "best" : "" }, ...cells.map((text) => element("td", { text })));
+    return element("tr", { class: isSummed(d) ? "best" : "" }, ...cells.map((text) => element("td", { text })));
   });
   $("differences").replaceChildren(
     element("thead", {}, element("tr", {}, ...heads.map((text) => element("th", { text, scope: "col" })))),
