@@ -1,5 +1,6 @@
 """`rspt evaluate`: how well trackers do on the frozen episodes of a suite."""
 
+import hashlib
 import os
 import shlex
 import sys
@@ -31,6 +32,7 @@ from rspt.evaluation.suite import EPISODES_MAX, Condition, Suite, frozen_hashes,
 from rspt.evaluation.summary import as_json, summarize
 from rspt.evaluation.table import csv_of, markdown_of, table_of
 from rspt.evaluation.tally import Episode
+from rspt.perception.learned import shipped_weights
 from rspt.perception.pipeline import LocalizerName
 from rspt.signals import StopRequest
 from rspt.target import LearnedTarget, named_target
@@ -222,7 +224,9 @@ def _condition_name(target: str) -> str:
 def _contestant(entry: Entry, plan: Plan) -> Contestant:
     agent = load_agent(entry.source, trust_pickle=plan.trust_pickle)
     record = None if agent.record is None else dict(agent.record)
-    return Contestant(entry.source, agent.sha256, agent.privileged, record)
+    file = shipped_weights() if agent.predictor == "learned" else Path(agent.predictor)
+    predictor_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return Contestant(entry.source, agent.sha256, agent.privileged, record, predictor_sha256)
 
 
 def _target_hashes(suite: Suite) -> dict[str, str]:

@@ -29,12 +29,14 @@ class Contestant(NamedTuple):
         sha256: of what it has learnt; None if that is not known, or nothing.
         privileged: whether it acts on the truth.
         record: what it says of its training; None if it says nothing.
+        predictor_sha256: of the file of the predictor that makes its state.
     """
 
     source: str
     sha256: str | None
     privileged: bool
     record: dict[str, str] | None
+    predictor_sha256: str
 
 
 class Results(NamedTuple):
@@ -261,11 +263,12 @@ def _joined(path: Path, before: dict[str, Any], now: dict[str, Any]) -> dict[str
             )
     for label, contestant in now["agents"].items():
         known = before["agents"].get(label)
-        if known is not None and known["sha256"] != contestant["sha256"]:
-            raise UsageError(
-                f"{path}: holds episodes of another {label!r} (SHA-256 {known['sha256']}, now {contestant['sha256']});"
-                " give the new one a label of its own, label=path, or choose another folder"
-            )
+        for key, what in (("sha256", repr(label)), ("predictor_sha256", f"predictor for {label!r}")):
+            if known is not None and known.get(key) != contestant[key]:
+                raise UsageError(
+                    f"{path}: holds episodes of another {what} (SHA-256 {known.get(key)}, now {contestant[key]});"
+                    " give the new one a label of its own, label=path, or choose another folder"
+                )
     return {**now, "agents": {**before["agents"], **now["agents"]}}
 
 

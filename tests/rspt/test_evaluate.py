@@ -290,11 +290,12 @@ def test_other_results_are_not_touched(evaluated, tmp_path, capsys):
     assert "holds another evaluation; go on with it by --resume" in capsys.readouterr().err
     assert evaluate(out, "--suite", "unseen", "--resume") == 2
     assert "another suite: validation-v1.targets.layouts, now unseen-v1" in capsys.readouterr().err
-    about = json.loads((out / "evaluation.json").read_text())
-    about["agents"]["pid"]["sha256"] = "0" * 64
-    (out / "evaluation.json").write_text(json.dumps(about))
-    assert evaluate(out, *ARGUMENTS, "--resume") == 2
-    assert "episodes of another 'pid'" in capsys.readouterr().err
+    for key, told in (("sha256", "another 'pid'"), ("predictor_sha256", "another predictor for 'pid'")):
+        about = json.loads((evaluated / "evaluation.json").read_text())
+        about["agents"]["pid"][key] = "0" * 64
+        (out / "evaluation.json").write_text(json.dumps(about))
+        assert evaluate(out, *ARGUMENTS, "--resume") == 2
+        assert f"episodes of {told}" in capsys.readouterr().err
     (out / "evaluation.json").write_text(json.dumps(about | {"version": 2}))
     assert evaluate(out, *ARGUMENTS, "--resume") == 2
     assert "has the version 2, this rspt reads 1" in capsys.readouterr().err
