@@ -19,7 +19,7 @@ from rspt.evaluation.summary import Row, is_summed
 from rspt.evaluation.table import HEADS, cells_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
-SHOWN = tuple(head for head in HEADS if head not in ("trained on", "worst layouts"))
+SHOWN = tuple(head for head in HEADS if head not in ("layouts are", "worst layouts"))
 """Columns of the full tables."""
 SHORT = ("n", "SR", "untouched", "AR", "EL", "visible", "contacts per 100 m", "worst layouts")
 """Columns where each condition has one row."""
@@ -42,7 +42,9 @@ class Evaluation(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="with the folders unseen, validation, seen, stress, video, real")
+    parser.add_argument(
+        "folder", type=Path, help="with the folders unseen, real, stress, video, validation, seen, no_map"
+    )
     folder = parser.parse_args().folder
     text = PAGE.read_text()
     (PAGE.parent / PAGE.stem).mkdir(exist_ok=True)
@@ -52,6 +54,7 @@ def main() -> None:
         "seen": {"seen": by_condition},
         "stress": {"stress": by_condition},
         "video": {"video": by_condition},
+        "no_map": {"no-map": by_condition, "no-map-differences": differences},
         "real": {"real": full("goal", summed=True), "real-maps": by_map},
     }
     for name, made in tables.items():

@@ -68,6 +68,7 @@ def main() -> None:
         f"image: map.png\nresolution: {RESOLUTION_M}\norigin: [0.0, 0.0, 0.0]\n"
         "negate: 0\noccupied_thresh: 0.65\nfree_thresh: 0.196\n"
     )
+    print(out / "map.yaml")
 
 
 if __name__ == "__main__":

@@ -118,6 +118,8 @@ def load_agent(name_or_path: str | Path, *, trust_pickle: bool = False) -> Loade
         guest, record = guest_of(name)
         return LoadedAgent(name, guest, record=record)
     if name != PRETRAINED and not exists:
+        if len(Path(name).parts) > 1:
+            raise UsageError(f"{name}: no such file or folder")
         known = unknown(name, [PRETRAINED, *BASELINES])
         raise UsageError(f"unknown agent {known}, the path of a trained one, or module:factory")
     if Path(name).suffix == ".zip" and name != PRETRAINED:

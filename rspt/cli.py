@@ -98,7 +98,7 @@ def _parser() -> _Parser:
 
 def _add_demo(commands: Any) -> None:
     demo = commands.add_parser(
-        "demo", allow_abbrev=False, help="watch trackers follow a target: videos and a table of results"
+        "demo", allow_abbrev=False, help="a first video, a small training, and a page that compares trackers"
     )
     demo.add_argument(
         "--layout",
@@ -106,7 +106,7 @@ def _add_demo(commands: Any) -> None:
         metavar="NAME|FILE",
         help="families or map files (ROS map.yaml, MovingAI .map, text) to play instead of those of the config",
     )
-    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder of the videos (default: demo)")
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder of all that (default: demo)")
     demo.add_argument("--config", default="demo", metavar="NAME|FILE", help="recipe to play (default: demo)")
 
 
@@ -140,7 +140,7 @@ def _add_layouts(commands: Any) -> None:
 
 def _add_train(commands: Any) -> None:
     train = commands.add_parser(
-        "train", allow_abbrev=False, help="train what a recipe describes; the trajectory predictor, for instance"
+        "train", allow_abbrev=False, help="train what a recipe describes: a tracker, or the trajectory predictor"
     )
     train.add_argument("--config", required=True, metavar="NAME|FILE", help="recipe, `rspt` for instance")
     train.add_argument("--out", type=Path, required=True, help="folder of weights, checkpoints and curves")

@@ -25,7 +25,7 @@ from rspt.training.run_folder import METRICS
 from rspt.training.settings import TrackerSettings
 from rspt.training.training import CURVES, train
 
-VIDEO, TRAINING, EVALUATION = "first.mp4", "training", "evaluation"
+TRAINING, EVALUATION = "training", "evaluation"
 """What lies in the folder of a demo."""
 OWN = "own"
 """Label of the tracker that the demo has trained."""
@@ -66,16 +66,24 @@ def main(options: Namespace) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
     with StopRequest() as stop:
-        _film(place, settings, options.out / VIDEO, stop, console)
+        _film(place, settings, options.out / f"first_{place.label}.mp4", stop, console)
         if training is not None and not stop:
             _train(training, options.out / TRAINING, stop, console)
         if not stop:
-            console.print(
-                f"\n{plan.episodes} episodes of {len(plan.entries)} trackers in each of {len(names)} layouts:"
-            )
+            where = ", ".join(ground.label for ground in plan.grounds)
+            console.print(f"\n{plan.episodes} episodes of each of {len(plan.entries)} trackers in {where}:")
             resume = (folder / ABOUT).exists()
             baseline = _FIRST if _FIRST in settings.agents else None
-            evaluate(plan, folder, resume=resume, baseline=baseline, films=settings.films, stop=stop, console=console)
+            evaluate(
+                plan,
+                folder,
+                resume=resume,
+                baseline=baseline,
+                films=settings.films,
+                brief=True,
+                stop=stop,
+                console=console,
+            )
     if stop:
         console.print(f"Stopped; what was made is in {options.out}, and the same command goes on.")
     else:
@@ -95,6 +103,9 @@ def _joined(plan: Plan) -> str:
 
 
 def _film(place: Place, settings: DemoSettings, path: Path, stop: StopRequest, console: Console) -> None:
+    if path.exists():
+        console.print(f"A first video is there: {path}")
+        return
     with (
         tqdm(total=settings.first_steps, unit="step", disable=None, leave=False, desc="first video") as bar,
         closing(Match(load_agent(_FIRST), "goal", place.source)) as match,
@@ -104,9 +115,12 @@ def _film(place: Place, settings: DemoSettings, path: Path, stop: StopRequest, c
 
 
 def _train(settings: TrackerSettings, folder: Path, stop: StopRequest, console: Console) -> None:
+    full = load_config(TrackerSettings, "rspt").total_steps
     console.print(
         f"\nA tracker of your own, {settings.total_steps:,} steps of learning from a planner and in a duel"
-        f" (`rspt train --config rspt` takes {load_config(TrackerSettings, 'rspt').total_steps:,}):"
+        f" (`rspt train --config rspt` takes {full:,}). Validation: on other"
+        " layouts; success: the share of targets kept to the end, safe: and nothing touched; return: how well distance"
+        " and direction are kept, at most 500."
     )
     if not train(settings, folder, resume=(folder / METRICS).exists(), stop=stop, console=console):
         return

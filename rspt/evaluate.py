@@ -88,6 +88,7 @@ def evaluate(
     baseline: str | None = None,
     films: int = FILMS_MAX,
     workers: int | None = None,
+    brief: bool = False,
     stop: StopRequest,
     console: Console,
 ) -> None:
@@ -101,6 +102,7 @@ def evaluate(
         baseline: label of the tracker that the others are compared with; the first one if None.
         films: so many episodes at most are filmed for the page.
         workers: processes; one for each core if None.
+        brief: whether the table that is printed has all layouts together alone.
         stop: what was played before a stop is requested is kept.
         console: to tell of it.
 
@@ -137,9 +139,10 @@ def evaluate(
     replace_whole(out / SUMMARY, as_json(summary, results).encode())
     replace_whole(out / TABLES, markdown_of(summary, results).encode())
     replace_whole(out / ROWS, csv_of(summary).encode())
-    console.print(table_of(summary, results))
+    console.print(table_of(summary, results, brief=brief))
     if not stop:
         films = min(films, len(results.lines))
+        console.print(f"Making the page{f', with {films} films' if films else ''} ...")
         with tqdm(total=films, unit="film", disable=None, leave=False, file=sys.stderr) as bar:
             write_report(
                 results,
@@ -213,6 +216,9 @@ def _changed(suite: Suite, targets: Sequence[str] | None, localizer: str | None,
         changes.append(localizer)
     if suite.layouts and [ground.source for ground in grounds] != list(suite.layouts):
         changes.append("layouts")
+        labels = [ground.label for ground in grounds]
+        title = f"Layouts {', '.join(labels)}" if len(labels) < 4 else f"{len(labels)} layouts"
+        suite = suite.model_copy(update={"title": title})
     version = ".".join([suite.version, *changes])
     return suite.model_copy(update={"version": version, "conditions": conditions})
 
@@ -244,7 +250,7 @@ def _play(
 ) -> None:
     pieces = list(plan.pieces())
     left = [piece for piece in pieces if piece.name not in folder.done]
-    frozen = frozen_hashes()
+    frozen, failing = frozen_hashes(), set[str]()
     total, done = (sum(len(piece.seeds) for piece in some) for some in (pieces, left))
     bar = tqdm(total=total, initial=total - done, unit="episode", disable=None, file=sys.stderr)
     with bar, announced_compilation():
@@ -255,6 +261,12 @@ def _play(
             bar.update(len(lines))
             if bar.disable:
                 console.print(_told(piece, lines))
+            wrong = next((line for line in lines if line["error"]), None)
+            if wrong is not None and piece.entry.label not in failing:
+                failing.add(piece.entry.label)
+                bar.write(
+                    f"{piece.entry.label}, {piece.ground.label}, seed {wrong['seed']}: {wrong['error']}", sys.stderr
+                )
 
 
 def _check_frozen(piece: Piece, played: Played, frozen: dict[tuple[str, int], str], suite: Suite) -> None:

@@ -124,7 +124,7 @@ def sb3_guest(path: Path, *, trust_pickle: bool) -> tuple[Guest, str]:
     if not trust_pickle:
         raise UsageError(
             f"{path}: a model of stable-baselines3 holds pickles, which can run any code when they are loaded;"
-            " if you trust who made it, say --trust-pickle"
+            " if you trust who made it, say --trust-pickle; a page of results without films (--films 0) needs none"
         )
     try:
         with zipfile.ZipFile(path) as archive:

@@ -35,5 +35,7 @@ def named_places(names: Sequence[str]) -> list[Place]:
             stem = Path(name).resolve().parent.name
         label = re.sub(r"[^\w.-]+", "_", stem) or "layout"
         taken = sum(place.label == label or place.label.startswith(f"{label}-") for place in places)
+        if Path(name).suffix.lower() == ".txt" and isinstance(source, Layout):
+            source = name  # the file says more than the layout does: where episodes start
         places.append(Place(f"{label}-{taken + 1}" if taken else label, source))
     return places

@@ -45,7 +45,7 @@ def _check_same(one: Results, other: Results) -> None:
         if one.about[key] != other.about[key]:
             versions = [results.about["suite"]["version"] for results in (one, other)]
             raise UsageError(
-                f"{other.path}: was evaluated on other episodes than {one.path} ({key} differ; {versions[1]},"
+                f"{other.path}: was evaluated on other episodes than {one.path} (another {key}: {versions[1]} and"
                 f" {versions[0]}): only the same ones can be compared"
             )
 

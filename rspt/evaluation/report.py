@@ -73,13 +73,18 @@ def write_report(
 
 
 def to_film(lines: Sequence[Line], most: int) -> list[Line]:
-    """The episodes that are worth a film: failures first, then touches, then the rest; each agent in its turn."""
+    """The episodes that are worth a film: of each agent the one that tells most, then failures, touches and the rest.
+
+    Within these each agent has its turn, so that none takes all films.
+    """
     ranked: dict[tuple[int, str, int], list[Line]] = {}
     for line in lines:
         rank = 0 if not line["success"] else (1 if not line["success_safe"] else 2)
         turns = sum(len(some) for (other, agent, _), some in ranked.items() if (other, agent) == (rank, line["agent"]))
         ranked.setdefault((rank, line["agent"], turns), []).append(line)
-    order = sorted(ranked, key=lambda key: (key[0], key[2]))
+    agents = {agent for _, agent, _ in ranked}
+    first = {min(key for key in ranked if key[1] == agent) for agent in agents}
+    order = sorted(ranked, key=lambda key: (key not in first, key[0], key[2]))
     return [line for key in order for line in ranked[key]][:most]
 
 

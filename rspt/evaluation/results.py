@@ -138,7 +138,8 @@ class ResultsFolder:
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path}: is a file, a folder is needed")
         if holds and not resume:
-            raise UsageError(f"{path}: holds another evaluation; go on with it by --resume, or choose another folder")
+            _joined(path, _read_about(path), about)
+            raise UsageError(f"{path}: holds this evaluation already, or a part; --resume goes on with it")
         if resume and not holds:
             raise UsageError(f"{path}: holds no evaluation to resume; without --resume a new one begins")
         try:

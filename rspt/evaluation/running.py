@@ -10,6 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from envs.errors import WorkerError
@@ -136,7 +137,7 @@ def cell_of(piece: Piece, agent: LoadedAgent) -> Cell:
     """What the episodes of a piece have in common."""
     condition = piece.condition
     return Cell(
-        layout=piece.ground.source if piece.ground.source in FAMILIES else _layout(piece.ground.source),
+        layout=_layout(piece.ground.source),
         target=_target(condition.target),
         speed_ratio=condition.speed_ratio,
         noise=condition.noise,
@@ -150,8 +151,10 @@ def cell_of(piece: Piece, agent: LoadedAgent) -> Cell:
 
 
 @lru_cache(maxsize=8)
-def _layout(path: str) -> Layout:
-    return load_layout(path)
+def _layout(source: str) -> Layout | str:
+    if source in FAMILIES or Path(source).suffix.lower() == ".txt":  # a text map may say where episodes start
+        return source
+    return load_layout(source)
 
 
 @lru_cache(maxsize=4)

@@ -40,7 +40,8 @@ def bootstrap_mean(values: ArrayLike, *, groups: Sequence[object] | None = None,
 
     Args:
         values: (n,) one for each episode.
-        groups: (n,) what is resampled as a whole, such as the building; each value by itself if None.
+        groups: (n,) what is resampled as a whole, such as the building; each value by itself if None, or if all are of
+            one group, of which alone the interval tells then.
         seed: of the resampling.
     """
     array = np.asarray(values, dtype=np.float64)
@@ -67,7 +68,9 @@ def _by_group(
     """Sum and number of the values of each group."""
     if groups is None:
         return values, np.ones(len(values))
-    _, numbers = np.unique([str(group) for group in groups], return_inverse=True)
+    names, numbers = np.unique([str(group) for group in groups], return_inverse=True)
+    if len(names) == 1:
+        return values, np.ones(len(values))
     return np.bincount(numbers, weights=values).astype(np.float64), np.bincount(numbers).astype(np.float64)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import textwrap
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -14,7 +15,7 @@ from rspt.evaluation.statistics import Interval
 from rspt.evaluation.summary import Row, Summary, is_summed
 
 HEADS = (
-    "layouts", "agent", "trained on", "n", "SR", "untouched", "AR", "EL", "visible", "distance (m)", "bearing (°)",
+    "layouts", "agent", "layouts are", "n", "SR", "untouched", "AR", "EL", "visible", "distance (m)", "bearing (°)",
     "contacts per 100 m", "worst layouts",
 )  # fmt: skip
 _SHORT = ("layouts", "agent", "n", "SR", "untouched", "AR", "EL")
@@ -22,8 +23,15 @@ _SHORT = ("layouts", "agent", "n", "SR", "untouched", "AR", "EL")
 _DEGREES = 57.29577951308232
 
 
-def table_of(summary: Summary, results: Results) -> Group:
-    """For a terminal: one table for each condition with what fits, and what the numbers mean."""
+def table_of(summary: Summary, results: Results, *, brief: bool = False) -> Group:
+    """For a terminal: one table for each condition with what fits, and what the numbers mean.
+
+    Args:
+        summary: what it tells.
+        results: of which.
+        brief: whether layouts by themselves are left out where several are summed up.
+    """
+    summed = {row.condition for row in summary.rows if is_summed(row.ground)}
     tables: list[Table | Text] = []
     several = len({row.agent for row in summary.rows}) > 1
     for condition in dict.fromkeys(row.condition for row in summary.rows):
@@ -33,17 +41,17 @@ def table_of(summary: Summary, results: Results) -> Group:
             table.add_column(head, justify="left" if names else "right", no_wrap=not names)
         before = None
         for row in summary.rows:
-            if row.condition == condition:
+            if row.condition == condition and (is_summed(row.ground) or not brief or condition not in summed):
                 if before not in (None, row.ground) and (several or is_summed(row.ground)):
                     table.add_section()
                 before = row.ground
                 cells = dict(zip(HEADS, cells_of(row), strict=True))
                 if row.trained_on != "unseen":
-                    cells["agent"] += f" ({row.trained_on})"
+                    cells["agent"] += " (trained there)" if row.trained_on == "seen" else " (training unknown)"
                 cells |= {head: cells[head].split(" [")[0] for head in ("untouched", "AR")}
                 table.add_row(*(cells[head] for head in _SHORT), style="bold" if is_summed(row.ground) else None)
         tables.append(table)
-    tables.append(Text(notes_of(summary, results)))
+    tables.append(Text(textwrap.fill(notes_of(summary, results, marked=False), 100)))
     return Group(*tables)
 
 
@@ -80,7 +88,7 @@ def cells_of(row: Row) -> tuple[str, ...]:
         row.ground,
         row.agent,
         row.trained_on,
-        str(row.n) + (f" ({row.errors} errors)" if row.errors else ""),
+        str(row.n) + (f" ({row.errors} error{'s' * (row.errors > 1)})" if row.errors else ""),
         _told(shown["success"], 2),
         _told(shown["success_safe"], 2),
         _told(shown["episode_return"], 0),
@@ -93,15 +101,14 @@ def cells_of(row: Row) -> tuple[str, ...]:
     )
 
 
-def notes_of(summary: Summary, results: Results) -> str:
-    """What the columns mean and what was compared."""
+def notes_of(summary: Summary, results: Results, *, marked: bool = True) -> str:
+    """What the columns mean; `marked` if one tells whether an agent was trained there."""
     localizers = sorted({line["localizer"] for line in results.lines})
     return (
         f"Localizer: {', '.join(localizers)}. SR: share of the episodes in which the target was kept to the end;"
         " untouched: and the tracker touched nothing; AR: sum of r1; EL: steps. Brackets: 95 % intervals, Wilson's for"
-        " shares, else the bootstrap over layouts. Trained on: whether the agent says that it was trained in these"
-        " families or layouts."
-    )
+        " shares, else the bootstrap over layouts."
+    ) + (" Layouts are: seen in the agent's training, as far as it says, or not." if marked else "")
 
 
 def _told(interval: Interval | None, digits: int, *, interval_shown: bool = True, scale: float = 1.0) -> str:

@@ -194,7 +194,7 @@ def read_manifest(path: Path) -> Manifest:
     if not place.exists():
         raise CheckpointError(f"{path}: there is no such checkpoint")
     if not place.is_dir():
-        raise CheckpointError(f"{path}: is no folder, a checkpoint is one")
+        raise CheckpointError(f"{path}: is no folder, as a checkpoint is, and no .safetensors file")
     file = place / MANIFEST
     if not file.exists():
         raise CheckpointError(f"{path}: is no whole checkpoint, {MANIFEST} is missing")

@@ -26,8 +26,8 @@ def test_every_shipped_recipe_is_found_by_name():
 
 def test_the_demo_recipe_fits_its_model():
     settings = load_config(DemoSettings, "demo")
-    assert len(settings.layouts) == 3
-    assert settings.agents == ("pretrained", "pid", "planner", "oracle")
+    assert len(settings.layouts) == 5
+    assert settings.agents == ("pretrained", "planner", "pid", "oracle")
 
 
 def test_a_path_is_read(tmp_path):

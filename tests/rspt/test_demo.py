@@ -56,8 +56,8 @@ def test_it_makes_a_video_trains_a_tracker_and_evaluates_it_beside_others(tmp_pa
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == f"The pretrained tracker in blocks, a first video: {out / 'first.mp4'}"
-    assert length_of(out / "first.mp4") == 6
+    assert lines[0] == f"The pretrained tracker in blocks, a first video: {out / 'first_blocks.mp4'}"
+    assert length_of(out / "first_blocks.mp4") == 6
     assert any(line.startswith("It kept ") and str(out / "training" / "curves.png") in line for line in lines)
     assert lines[-1] == f"The page to look at: {out / 'evaluation' / 'report.html'}"
     assert (out / "evaluation" / "report.html").is_file()
@@ -113,7 +113,7 @@ def test_ctrl_c_keeps_what_was_made(tmp_path):
     assert process.returncode == 130, complaints
     assert "Traceback" not in complaints
     assert printed.splitlines()[-1] == f"Stopped; what was made is in {out}, and the same command goes on."
-    assert length_of(out / "first.mp4") == 6
+    assert length_of(out / "first_blocks.mp4") == 6
     assert list((out / "training" / "checkpoints").iterdir())
 
 

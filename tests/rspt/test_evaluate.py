@@ -167,11 +167,12 @@ def test_agents_may_be_added_and_are_compared_in_pairs(evaluated, tmp_path):
     assert all(d["interval"][0] < 0.0 for d in worse if d["agent"] == "random")
 
 
-def test_a_crash_is_a_failure_with_its_reason(tmp_path, monkeypatch):
+def test_a_crash_is_a_failure_with_its_reason(tmp_path, monkeypatch, capsys):
     (tmp_path / "own_agents.py").write_text(CRASHING)
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "crashed"
     assert evaluate(out, "--layouts", "rooms", "--agents", "own_agents:crashing", "own_agents:standing") == 0
+    assert "own_agents_crashing, rooms, seed 2000000: RuntimeError: no more" in capsys.readouterr().err
     lines = read_results(out).lines
     crashed = [line for line in lines if line["error"]]
     assert len(lines) == 2 * EPISODES  # none is dropped
@@ -254,9 +255,21 @@ def test_maps_of_ones_own_are_played_and_the_unusable_ones_named(tmp_path, capsy
     assert not (tmp_path / "x").exists()
 
 
+def test_a_text_map_may_say_where_episodes_start(tmp_path):
+    rows = [*PLAN.splitlines()]
+    rows[5], rows[9] = "#..>" + rows[5][4:], "#......T" + rows[9][8:]
+    (tmp_path / "hall.txt").write_text("cell: 1.0\n\n" + "\n".join(rows) + "\n")
+    out = tmp_path / "drawn"
+    assert evaluate(out, "--suite", "real", "--layouts", str(tmp_path / "hall.txt"), "--agents", "pid") == 0
+    [path] = (out / "tracks").glob("*000.npz")
+    for track in load_tracks(path).values():
+        np.testing.assert_array_equal(track.poses[0, :2, :2], [[350, 1450], [750, 1050]])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--agents", "runs/nobody"], "runs/nobody: no such file or folder"),
         (["--suite", "unsen"], "unknown suite 'unsen', did you mean 'unseen'"),
         (["--agents", "pretraned"], "unknown agent 'pretraned', did you mean 'pretrained'"),
         (["--agents", "pid", "pid"], "another agent 'pid'"),
@@ -287,9 +300,10 @@ def test_other_results_are_not_touched(evaluated, tmp_path, capsys):
     shutil.copytree(evaluated, out)
     before = (out / "episodes.jsonl").read_bytes()
     assert evaluate(out, *ARGUMENTS) == 2
-    assert "holds another evaluation; go on with it by --resume" in capsys.readouterr().err
-    assert evaluate(out, "--suite", "unseen", "--resume") == 2
-    assert "another suite: validation-v1.targets.layouts, now unseen-v1" in capsys.readouterr().err
+    assert "holds this evaluation already, or a part; --resume goes on with it" in capsys.readouterr().err
+    for more in ([], ["--resume"]):
+        assert evaluate(out, "--suite", "unseen", *more) == 2
+        assert "another suite: validation-v1.targets.layouts, now unseen-v1" in capsys.readouterr().err
     for key, told in (("sha256", "another 'pid'"), ("predictor_sha256", "another predictor for 'pid'")):
         about = json.loads((evaluated / "evaluation.json").read_text())
         about["agents"]["pid"][key] = "0" * 64

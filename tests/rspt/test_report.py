@@ -50,7 +50,10 @@ def test_the_page_holds_all_episodes_and_asks_for_nothing(evaluated):
     assert len(films) == FILMS == len(data["films"])
     for index, film in films:
         assert base64.b64decode(film)[4:8] == b"ftyp"
-        assert not data["episodes"][int(index)]["success"]  # failures first
+        filmed = data["episodes"][int(index)]
+        alike = [episode for episode in data["episodes"] if episode["agent"] == filmed["agent"]]
+        assert filmed["success"] == all(episode["success"] for episode in alike)  # failures first
+    assert {data["episodes"][int(index)]["agent"] for index, _ in films} == {0, 1}
     assert set(data["run"]["milliseconds_per_action"]) == {"oracle", "pid"}
 
 
@@ -124,6 +127,12 @@ def test_films_are_of_failures_first_and_of_every_agent():
     assert [(one["agent"], one["success"]) for one in order] == [
         ("a", False), ("b", False), ("a", False), ("a", False), ("b", True), ("a", True),
     ]  # fmt: skip
+    easy = [*[line("a", False)] * 5, line("c", True), line("c", True, safe=False)]
+    assert [(one["agent"], one["success_safe"]) for one in to_film(easy, 3)] == [
+        ("a", False),
+        ("c", False),
+        ("a", False),
+    ]  # of each agent one, and not its dullest
     assert len(to_film(lines, 2)) == 2
     assert to_film(lines, 0) == []
 

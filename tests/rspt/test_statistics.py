@@ -33,6 +33,11 @@ def test_a_bootstrap_covers_the_mean_about_as_often_as_it_says():
     assert 0.89 <= covered / 200 <= 0.99
 
 
+def test_one_group_alone_has_the_interval_of_its_episodes():
+    values = np.random.default_rng(0).normal(size=30)
+    assert bootstrap_mean(values, groups=["a"] * 30) == bootstrap_mean(values)
+
+
 def test_groups_that_are_alike_inside_widen_the_interval():
     rng = np.random.default_rng(2)
     buildings = np.repeat(np.arange(10), 20)

@@ -107,13 +107,13 @@ function showTable() {
     const row = overall(state.condition, agent);
     if (!row) return element("tr", {}, element("td", { text: name }));
     const first = element("td", {}, swatch(agent), name);
-    if (row.trained_on !== "unseen") first.append(element("span", { class: "mark", text: `trained on: ${row.trained_on}` }));
+    if (row.trained_on !== "unseen") first.append(element("span", { class: "mark", text: row.trained_on === "seen" ? "trained on these layouts" : "training unknown" }));
     if (data.summary.agents[name].privileged) first.append(element("span", { class: "mark", text: "knows the truth" }));
     const cells = COLUMNS.slice(1).map(([, told]) => {
       const [value, of] = told(row.measures);
       return element("td", {}, value, ...(of ? [" ", element("span", { class: "of", text: of })] : []));
     });
-    const worst = row.worst ? `${row.worst[0]} ${fixed(row.worst[1], 2)}` : "–";
+    const worst = row.worst && row.worst[1] < row.measures.success[0] ? `${row.worst[0]} ${fixed(row.worst[1], 2)}` : "–";
     const record = data.summary.agents[name].record || {};
     const hours = record.cpu_hours ? fixed(Number(record.cpu_hours), Number(record.cpu_hours) < 0.95 ? 2 : 1) : "–";
     const more = [worst, cost[name] == null ? "–" : fixed(cost[name], 1), trainingSteps(record), hours];
@@ -295,20 +295,20 @@ function showSpread() {
 function showDifferences() {
   const isSummed = (d) => /^all( |$)/.test(d.ground);
   const here = data.summary.differences.filter((d) => d.condition === conditionNames()[state.condition]);
-  const some = [...here.filter(isSummed), ...here.filter((d) => !isSummed(d))];
+  const some = here.some(isSummed) ? here.filter(isSummed) : here, rest = here.filter((d) => !some.includes(d));
   $("s-differences").hidden = !some.length;
   if (!some.length) return;
   const heads = ["Layouts", "Agent", "Measure", `Minus ${data.summary.baseline}`, "p", "p (Holm)"];
-  const rows = some.map((d) => {
+  const row = (d) => {
     const digits = d.measure === "success" ? 2 : 1, [value, low, high] = d.interval;
     const sign = value > 0 ? "+" : "";
     const cells = [d.ground, d.agent, d.measure === "success" ? "SR" : "AR", `${sign}${fixed(value, digits)} [${fixed(low, digits)}, ${fixed(high, digits)}]`, fixed(d.p, 4), fixed(d.p_holm, 4)];
     return element("tr", { class: isSummed(d) ? "best" : "" }, ...cells.map((text) => element("td", { text })));
-  });
-  $("differences").replaceChildren(
-    element("thead", {}, element("tr", {}, ...heads.map((text) => element("th", { text, scope: "col" })))),
-    element("tbody", {}, ...rows),
-  );
+  };
+  const head = () => element("thead", {}, element("tr", {}, ...heads.map((text) => element("th", { text, scope: "col" }))));
+  $("differences").replaceChildren(head(), element("tbody", {}, ...some.map(row)));
+  $("differences-rest-box").hidden = !rest.length;
+  $("differences-rest").replaceChildren(head(), element("tbody", {}, ...rest.map(row)));
   $("differences-note").textContent =
     `The same episodes, one by one, against ${data.summary.baseline}. Intervals: bootstrap over layouts; p: flips of the ` +
     "signs of the pairs, two-sided; Holm: corrected for all rows of a measure.";
@@ -541,7 +541,7 @@ function showEpisode(index) {
   if (source) film.src = `data:video/mp4;base64,${source.textContent.trim()}`; else film.removeAttribute("src");
   $("no-film").textContent = source
     ? "The robot's view; beside it its map, with the target's past (red) and its predicted paths (purple)."
-    : "Of this episode there is no film of the robot's view and map: up to 30 episodes have one, failures first.";
+    : `Of this episode there is no film of the robot's view and map; ${data.films.length} episodes have one, failures first.`;
   const told = [
     ["Agent", agents[episode.agent]],
     ["Layout", `${data.grounds[episode.ground].label}, seed ${episode.seed}`],
@@ -566,12 +566,14 @@ function select(agent, ground, wanted = null) {
   $("ground").value = String(ground);
   const some = episodesOf(agent, state.condition, ground);
   const order = (e) => (e.success ? (e.success_safe ? 2 : 1) : 0);
-  some.sort((a, b) => order(a) - order(b));
+  const filmed = (e) => ($(`film-${e.index}`) ? 0 : 1);
+  some.sort((a, b) => order(a) - order(b) || filmed(a) - filmed(b));
   const mark = (e) => (e.success ? (e.success_safe ? "kept" : "kept, touched something") : e.end_reason);
   $("episode").replaceChildren(...some.map((e) => element("option", {
     value: e.index, text: `${data.grounds[e.ground].label} ${e.seed}: ${mark(e)}${$(`film-${e.index}`) ? ", with film" : ""}`,
   })));
   const lost = some.filter((e) => !e.success);
+  $("next-failure").disabled = !lost.length;
   $("failures-title").textContent = lost.length
     ? `${lost.length} of ${some.length} episodes failed` : `None of these ${some.length} episodes failed`;
   $("failures").replaceChildren(...lost.map((e) => element("button", {
