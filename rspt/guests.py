@@ -76,8 +76,15 @@ def guest_of(name: str) -> tuple[Guest, dict[str, str] | None]:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        factory: Callable[[], Any] = getattr(importlib.import_module(module_name), factory_name)
+        module = importlib.import_module(module_name)
+        if not hasattr(module, factory_name):
+            own = {key: value for key, value in vars(module).items() if getattr(value, "__module__", "") == module_name}
+            names = [key for key, value in own.items() if callable(value)]
+            raise UsageError(f"{name}: {module_name} has no {unknown(factory_name, names)}")
+        factory: Callable[[], Any] = getattr(module, factory_name)
         agent = factory()
+    except UsageError:
+        raise
     except Exception as error:
         raise UsageError(f"{name}: cannot be made ({type(error).__name__}: {error})") from error
     missing = [method for method in ("reset", "act") if not callable(getattr(agent, method, None))]

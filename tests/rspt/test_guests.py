@@ -115,7 +115,7 @@ def test_answers_that_are_no_actions_are_refused(own, name, message):
         ("Misspelt", r"train_families: unknown family 'blcks', did you mean 'blocks'"),
         ("Mute", "has no method 'reset'"),
         ("failing", r"own_trackers:failing: cannot be made \(OSError: no weights\)"),
-        ("absent", "AttributeError"),
+        ("Mutee", r"own_trackers has no 'Mutee', did you mean 'Mute'"),
     ],
 )
 def test_objects_that_are_no_trackers_are_refused(own, name, message):
