@@ -49,12 +49,13 @@ def main() -> None:
     text = PAGE.read_text()
     (PAGE.parent / PAGE.stem).mkdir(exist_ok=True)
     tables: dict[str, dict[str, Callable[[Evaluation], str]]] = {
-        "unseen": {"unseen-goal": full("goal"), "unseen-evade": full("evade"), "unseen-differences": differences},
+        "unseen": {"unseen-goal": full("goal"), "unseen-evade": full("evade"), "unseen-differences": differences()},
         "validation": {"validation": by_condition},
         "seen": {"seen": by_condition},
         "stress": {"stress": by_condition},
         "video": {"video": by_condition},
-        "no_map": {"no-map": by_condition, "no-map-differences": differences},
+        "no_map": {"no-map": by_condition, "no-map-differences": differences(summed=True)},
+        "duel": {"duel": by_condition, "duel-differences": differences(summed=True)},
         "real": {"real": full("goal", summed=True), "real-maps": by_map},
     }
     for name, made in tables.items():
@@ -103,16 +104,22 @@ def by_condition(evaluation: Evaluation) -> str:
     return markdown(("condition", "agent", *SHORT), rows)
 
 
-def differences(evaluation: Evaluation) -> str:
-    """Each agent minus the baseline, for each layout and all together."""
-    cells: dict[tuple[str, str, str], dict[str, str]] = {}
-    for found in evaluation.differences:
-        digits = 0 if found["measure"] == "episode_return" else 2
-        value, low, high = found["interval"]
-        told = f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}], p {found['p_holm']:.3f}"
-        cells.setdefault((found["condition"], found["ground"], found["agent"]), {})[found["measure"]] = told
-    rows = [[*key, made["success"], made["episode_return"]] for key, made in cells.items()]
-    return markdown(("target", "layouts", f"agent minus {evaluation.baseline}", "SR", "AR"), rows)
+def differences(*, summed: bool = False) -> Callable[[Evaluation], str]:
+    """Each agent minus the baseline, for each layout and all together, or for these alone."""
+
+    def table(evaluation: Evaluation) -> str:
+        cells: dict[tuple[str, str, str], dict[str, str]] = {}
+        for found in evaluation.differences:
+            if summed and not is_summed(found["ground"]):
+                continue
+            digits = 0 if found["measure"] == "episode_return" else 2
+            value, low, high = found["interval"]
+            told = f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}], p {found['p_holm']:.3f}"
+            cells.setdefault((found["condition"], found["ground"], found["agent"]), {})[found["measure"]] = told
+        rows = [[*key, made["success"], made["episode_return"]] for key, made in cells.items()]
+        return markdown(("condition", "layouts", f"agent minus {evaluation.baseline}", "SR", "AR"), rows)
+
+    return table
 
 
 def by_map(evaluation: Evaluation) -> str:
