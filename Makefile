@@ -20,6 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		"(Debian and Ubuntu: apt install python3-venv), or say make PYTHON=/path/to/python" >&2; exit 1; }
 	.venv/bin/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --constraint constraints.txt --editable '.[dev]'
+	-.venv/bin/rspt doctor
 	@touch $(INSTALLED)
 
 demo: $(INSTALLED)

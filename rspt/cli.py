@@ -91,7 +91,7 @@ def _parser() -> _Parser:
     commands.add_parser(
         "doctor",
         allow_abbrev=False,
-        help="show versions, threads, renderers, display and GPU, and any trouble with its remedy",
+        help="show versions, renderers and more, take first steps, and tell any trouble with its remedy",
     )
     return parser
 

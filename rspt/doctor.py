@@ -6,8 +6,10 @@ import os
 import platform
 import shutil
 import sys
+import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,6 +65,7 @@ def examined() -> Iterator[Finding]:
     yield h264()
     if Path("/dev/shm").is_dir():
         yield shared_memory(shutil.disk_usage("/dev/shm").total)
+    yield first_steps(_play)
 
 
 def requirements() -> list[Requirement]:
@@ -212,3 +215,25 @@ def shared_memory(total_bytes: int) -> Finding:
             " give a container more (docker run --shm-size=1g)"
         )
     return Finding("/dev/shm", f"{megabytes} MB", trouble)
+
+
+def first_steps(play: Callable[[], float]) -> Finding:
+    """Whether worlds step, cameras see and trackers act; kernels that are in no cache yet are compiled for it."""
+    try:
+        seconds = play()
+    except Exception as error:
+        return Finding("first steps", "fail", f"{type(error).__name__}: {error}")
+    return Finding("first steps", f"work ({seconds:.0f} s)")
+
+
+def _play() -> float:
+    """Seconds for a few steps of the trackers that use different parts of the program."""
+    from rspt.agent import load_agent  # what is missing is to be told by the findings before
+    from rspt.match import Match
+    from rspt.signals import StopRequest
+
+    start = time.perf_counter()
+    for name in ("pretrained", "planner", "oracle"):
+        with closing(Match(load_agent(name), "goal", "rooms")) as match:
+            match.play(0, steps=3, stop=StopRequest())
+    return time.perf_counter() - start

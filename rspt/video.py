@@ -75,7 +75,7 @@ class VideoWriter:
         self._stream = self._container.add_stream("libx264", rate=Fraction(self._fps))
         self._stream.height, self._stream.width = height + height % 2, width + width % 2
         self._stream.pix_fmt = "yuv420p"
-        self._stream.options = {"crf": str(self._coarseness), "preset": "veryfast"}
+        self._stream.options = {"crf": str(self._coarseness), "preset": "veryfast", "threads": "1"}
         self._size = (height, width)
 
     def _write(self, frame: Any) -> None:

@@ -27,6 +27,8 @@ from rspt.video import VideoWriter
 HEIGHT, VIEW_WIDTH = 208, 272
 FPS = 10
 _COARSENESS = 34
+_TOGETHER = 4
+"""Episodes that are filmed together at most: the work is to be shared out evenly."""
 
 
 class Reel(NamedTuple):
@@ -112,7 +114,9 @@ def _reels(results: Results, lines: Sequence[Line], *, trust_pickle: bool) -> It
     for (agent, ground, condition), some in groups.items():
         entry = Entry(agent, results.about["agents"][agent]["source"])
         settings = Condition(**results.about["suite"]["conditions"][condition])
-        yield Reel(Piece(entry, grounds[ground], condition, settings, range(0), trust_pickle=trust_pickle), some)
+        piece = Piece(entry, grounds[ground], condition, settings, range(0), trust_pickle=trust_pickle)
+        for first in range(0, len(some), _TOGETHER):
+            yield Reel(piece, some[first : first + _TOGETHER])
 
 
 def _film_reel(reel: Reel) -> list[bytes | None]:

@@ -17,7 +17,17 @@ def test_the_report_of_this_machine_ends_with_a_count(capsys):
         "1 troubles", "1 trouble"
     )
     assert code == (0 if lines[-1].startswith("0") else 1)
-    for topic in ("rspt", "python", "cv2", "threads of numba", "renderer bullet", "display", "gpu", "numba cache"):
+    for topic in (
+        "rspt",
+        "python",
+        "cv2",
+        "threads of numba",
+        "renderer bullet",
+        "display",
+        "gpu",
+        "numba cache",
+        "first steps",
+    ):
         assert any(line.startswith(topic) for line in lines), topic
 
 
@@ -25,6 +35,14 @@ def test_a_trouble_makes_the_exit_code_1(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "examined", lambda: iter([doctor.Finding("x", "bad", "do this")]))
     assert doctor.main(Namespace()) == 1
     assert "trouble: x: do this" in capsys.readouterr().out
+
+
+def test_steps_that_fail_are_a_trouble():
+    def fail():
+        raise OSError("no kernel")
+
+    assert doctor.first_steps(fail).trouble == "OSError: no kernel"
+    assert doctor.first_steps(lambda: 2.2) == doctor.Finding("first steps", "work (2 s)")
 
 
 def test_missing_and_outdated_packages():
