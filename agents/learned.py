@@ -1,35 +1,15 @@
 """A trained tracker as an agent."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from agents.agent import Observation, View
+from agents.one_thread import one_thread
 
 _BATCH = 16
 """The network always sees so many states at once, if need be empty ones: its last bits depend on their number."""
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch with one thread, and then with as many as before.
-
-    For networks this small more threads wait for each other, on a busy machine a hundred times longer than the work
-    takes; and the last bits of a result depend on how many there are.
-    """
-    threads = torch.get_num_threads()
-    if threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class LearnedAgent:

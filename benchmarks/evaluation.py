@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from rspt.evaluate import evaluate, plan_of
+from rspt.evaluate import evaluate
+from rspt.evaluation.plan import plan_of
 from rspt.evaluation.report import REPORT, write_report
 from rspt.evaluation.results import read_results
 from rspt.evaluation.summary import summarize

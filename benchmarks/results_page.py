@@ -10,13 +10,13 @@ import argparse
 import json
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rspt.evaluation.results import ROWS, SUMMARY
+from rspt.evaluation.results import ABOUT, ROWS, SUMMARY
 from rspt.evaluation.summary import Row, is_summed
-from rspt.evaluation.table import HEADS, cells_of
+from rspt.evaluation.table import HEADS, cells_of, markdown_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 SHOWN = tuple(head for head in HEADS if head not in ("layouts are", "worst layouts"))
@@ -43,7 +43,7 @@ class Evaluation(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "folder", type=Path, help="with the folders unseen, real, stress, video, validation, seen, no_map"
+        "folder", type=Path, help="with the folders unseen, real, stress, video, validation, seen, no_map, duel"
     )
     folder = parser.parse_args().folder
     text = PAGE.read_text()
@@ -72,7 +72,7 @@ def main() -> None:
 def read(folder: Path) -> Evaluation:
     """The summary of a folder."""
     told = json.loads((folder / SUMMARY).read_text())
-    about = json.loads((folder / "evaluation.json").read_text())
+    about = json.loads((folder / ABOUT).read_text())
     return Evaluation([Row(**row) for row in told["rows"]], told["differences"], told["baseline"], about)
 
 
@@ -88,8 +88,8 @@ def full(condition: str, *, summed: bool | None = None) -> Callable[[Evaluation]
     """A table of all layouts under one condition."""
 
     def table(evaluation: Evaluation) -> str:
-        rows = [dict(zip(HEADS, cells_of(row), strict=True)) for row in evaluation.of(condition, summed=summed)]
-        return markdown(SHOWN, [[row[head] for head in SHOWN] for row in rows])
+        rows = [cells_of(row) for row in evaluation.of(condition, summed=summed)]
+        return markdown_table(SHOWN, [[row[head] for head in SHOWN] for row in rows])
 
     return table
 
@@ -99,9 +99,9 @@ def by_condition(evaluation: Evaluation) -> str:
     rows = []
     for condition in dict.fromkeys(row.condition for row in evaluation.rows):
         for row in evaluation.of(condition, summed=True):
-            cells = dict(zip(HEADS, cells_of(row), strict=True))
+            cells = cells_of(row)
             rows.append([condition, row.agent, *(cells[head] for head in SHORT)])
-    return markdown(("condition", "agent", *SHORT), rows)
+    return markdown_table(("condition", "agent", *SHORT), rows)
 
 
 def differences(*, summed: bool = False) -> Callable[[Evaluation], str]:
@@ -117,7 +117,7 @@ def differences(*, summed: bool = False) -> Callable[[Evaluation], str]:
             told = f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}], p {found['p_holm']:.3f}"
             cells.setdefault((found["condition"], found["ground"], found["agent"]), {})[found["measure"]] = told
         rows = [[*key, made["success"], made["episode_return"]] for key, made in cells.items()]
-        return markdown(("condition", "layouts", f"agent minus {evaluation.baseline}", "SR", "AR"), rows)
+        return markdown_table(("condition", "layouts", f"agent minus {evaluation.baseline}", "SR", "AR"), rows)
 
     return table
 
@@ -133,16 +133,11 @@ def by_map(evaluation: Evaluation) -> str:
     for name in sorted(shown, key=lambda name: (list(KINDS).index(kinds[name][0]), name)):
         cells = []
         for agent in agents:
-            told = dict(zip(HEADS, cells_of(shown[name][agent]), strict=True))
+            told = cells_of(shown[name][agent])
             success, safe, total = (told[head].split(" [")[0] for head in ("SR", "untouched", "AR"))
             cells.append(f"{success} ({safe}) {total}")
         rows.append([name, KINDS[kinds[name][0]], kinds[name][1], *cells])
-    return markdown(("map", "kind", "building", *(f"{agent}: SR (untouched) AR" for agent in agents)), rows)
-
-
-def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [heads, ["---"] * len(heads), *rows])
+    return markdown_table(("map", "kind", "building", *(f"{agent}: SR (untouched) AR" for agent in agents)), rows)
 
 
 if __name__ == "__main__":

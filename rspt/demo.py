@@ -14,8 +14,8 @@ from envs.layouts import FAMILIES
 from envs.settings import Settings
 from rspt.agent import load_agent
 from rspt.config import find_config, load_config
-from rspt.evaluate import evaluate, plan_of
-from rspt.evaluation.plan import Plan
+from rspt.evaluate import evaluate
+from rspt.evaluation.plan import Plan, plan_of
 from rspt.evaluation.report import FILMS_MAX, REPORT
 from rspt.evaluation.results import ABOUT
 from rspt.match import Match, filmed
@@ -55,8 +55,9 @@ class DemoSettings(Settings):
 def main(options: Namespace) -> int:
     """Play what the recipe asks for; 0, or 130 after Ctrl-C: the same command goes on from there."""
     settings = load_config(DemoSettings, options.config)
-    names = options.layout or [_beside(name, find_config(options.config)) for name in settings.layouts]
-    place = named_places(names)[0]
+    recipe = find_config(options.config)
+    names = options.layout or [_beside(name, recipe) for name in settings.layouts]
+    (place,) = named_places(names[:1])
     training = None if settings.training is None else load_config(TrackerSettings, settings.training)
     own = [] if training is None else [f"{OWN}={options.out / TRAINING}"]
     for agent in settings.agents:

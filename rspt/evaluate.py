@@ -7,15 +7,15 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 from rich.console import Console
 from tqdm import tqdm
 
+from agents.one_thread import one_thread
 from envs.jit import announced_compilation
 from rspt.agent import load_agent
 from rspt.errors import UsageError
-from rspt.evaluation.plan import Entry, Ground, Piece, Plan, entries_of, grounds_of, with_buildings
+from rspt.evaluation.plan import Entry, Piece, Plan, plan_of
 from rspt.evaluation.report import FILMS_MAX, REPORT, write_report
 from rspt.evaluation.results import (
     ROWS,
@@ -28,17 +28,15 @@ from rspt.evaluation.results import (
     read_results,
 )
 from rspt.evaluation.running import Played, milliseconds_per_action, play_pieces
-from rspt.evaluation.suite import EPISODES_MAX, Condition, Suite, frozen_hashes, load_suite
-from rspt.evaluation.summary import as_json, summarize
+from rspt.evaluation.suite import Suite, frozen_hashes
+from rspt.evaluation.summary import as_json, check_baseline, summarize
 from rspt.evaluation.table import csv_of, markdown_of, table_of
 from rspt.evaluation.tally import Episode
 from rspt.perception.learned import shipped_weights
-from rspt.perception.pipeline import LocalizerName
 from rspt.signals import StopRequest
 from rspt.target import LearnedTarget, named_target
 from rspt.training.whole_files import replace_whole
 
-LOCALIZERS: tuple[str, ...] = get_args(LocalizerName)
 _OTHER_LAYOUT = (
     "the layout of {ground} with the seed {seed} is {found}, and {wanted} in {version}: this version of rspt draws"
     " other layouts, and its results would be of other episodes"
@@ -79,6 +77,7 @@ def main(options: Namespace) -> int:
     return stop.exit_code
 
 
+@one_thread()
 def evaluate(
     plan: Plan,
     out: Path,
@@ -110,12 +109,7 @@ def evaluate(
         UsageError: if the folder holds something else, or this version draws other layouts than the frozen ones.
         OSError: if something cannot be written; what was played before is kept.
     """
-    import torch
-
-    labels = [entry.label for entry in plan.entries]
-    if baseline is not None and baseline not in labels:
-        raise UsageError(f"--baseline {baseline}: is none of the agents, {', '.join(labels)}")
-    torch.set_num_threads(1)  # faster for networks this small, and the same bits on every machine
+    check_baseline(baseline, [entry.label for entry in plan.entries])
     workers = workers or os.cpu_count() or 1
     contestants = {entry.label: _contestant(entry, plan) for entry in plan.entries}
     about = about_of(plan, contestants, _target_hashes(plan.suite), skipped)
@@ -143,88 +137,7 @@ def evaluate(
     if not stop:
         films = min(films, len(results.lines))
         console.print(f"Making the page{f', with {films} films' if films else ''} ...")
-        with tqdm(total=films, unit="film", disable=None, leave=False, file=sys.stderr) as bar:
-            write_report(
-                results,
-                summary,
-                out / REPORT,
-                films=films,
-                workers=workers,
-                trust_pickle=plan.trust_pickle,
-                tick=bar.update,
-            )
-
-
-def plan_of(
-    suite_name: str = "unseen",
-    agents: Sequence[str] = ("pretrained",),
-    *,
-    episodes: int = 100,
-    layouts: Sequence[str] | None = None,
-    buildings: Path | None = None,
-    targets: Sequence[str] | None = None,
-    localizer: str | None = None,
-    trust_pickle: bool = False,
-) -> tuple[Plan, list[str]]:
-    """What is to be played, and why some maps of a folder are not.
-
-    Args:
-        suite_name: a suite's name or file.
-        agents: names, paths or `module:factory`, each also `label=name`.
-        episodes: on each layout under each condition.
-        layouts: families, maps or folders of maps instead of the suite's.
-        buildings: a CSV file that says which building each map is of.
-        targets: instead of the suite's.
-        localizer: instead of the suite's.
-        trust_pickle: whether models may be loaded that can run code.
-
-    Raises:
-        UsageError: for arguments that do not fit.
-        LayoutError: for layouts that cannot be played.
-    """
-    suite = load_suite(suite_name)
-    if not 1 <= episodes <= EPISODES_MAX:
-        raise UsageError(f"--episodes {episodes}: a suite has from 1 to {EPISODES_MAX} of each layout")
-    names = layouts or suite.layouts
-    if not names:
-        raise UsageError(f"--suite {suite_name}: names no layouts; say --layouts MAP.yaml or a folder of maps")
-    grounds, skipped = grounds_of(names)
-    if buildings is not None:
-        grounds = with_buildings(grounds, buildings)
-    suite = _changed(suite, targets, localizer, grounds)
-    return Plan(suite, entries_of(agents), tuple(grounds), episodes, trust_pickle), skipped
-
-
-def _changed(suite: Suite, targets: Sequence[str] | None, localizer: str | None, grounds: Sequence[Ground]) -> Suite:
-    """The suite with what the command line changes; its version says so."""
-    conditions, changes = dict(suite.conditions), []
-    if targets:
-        for target in targets:
-            named_target(target)  # raises, naming the nearest one
-        first = next(iter(conditions.values()))
-        conditions = {
-            _condition_name(target): Condition.model_validate({**first.model_dump(), "target": target})
-            for target in targets
-        }
-        changes.append("targets")
-    if localizer:
-        if localizer not in LOCALIZERS:
-            raise UsageError(f"--localizer {localizer}: allowed are {', '.join(LOCALIZERS)}")
-        conditions = {
-            name: condition.model_copy(update={"localizer": localizer}) for name, condition in conditions.items()
-        }
-        changes.append(localizer)
-    if suite.layouts and [ground.source for ground in grounds] != list(suite.layouts):
-        changes.append("layouts")
-        labels = [ground.label for ground in grounds]
-        title = f"Layouts {', '.join(labels)}" if len(labels) < 4 else f"{len(labels)} layouts"
-        suite = suite.model_copy(update={"title": title})
-    version = ".".join([suite.version, *changes])
-    return suite.model_copy(update={"version": version, "conditions": conditions})
-
-
-def _condition_name(target: str) -> str:
-    return entries_of([target])[0].label
+        write_report(results, summary, out / REPORT, films=films, workers=workers, trust_pickle=plan.trust_pickle)
 
 
 def _contestant(entry: Entry, plan: Plan) -> Contestant:

@@ -9,14 +9,13 @@ import numpy as np
 
 from envs.layouts import FAMILIES, make_layout
 from envs.layouts.files import is_layout_path, load_layout
-from envs.layouts.layout import Layout
 
 
 class Place(NamedTuple):
-    """A layout to play: its label, and what the environment takes for it."""
+    """A layout to play: its label, and the family or file, which may say more than its layout: where episodes start."""
 
     label: str
-    source: str | Layout
+    source: str
 
 
 def named_places(names: Sequence[str]) -> list[Place]:
@@ -27,15 +26,13 @@ def named_places(names: Sequence[str]) -> list[Place]:
     """
     places: list[Place] = []
     for name in names:
-        source: str | Layout = name
+        stem = name
         if name not in FAMILIES:
-            source = load_layout(name) if is_layout_path(name) else make_layout(name, np.random.default_rng(0))
-        stem = source.name if isinstance(source, Layout) else name
+            layout = load_layout(name) if is_layout_path(name) else make_layout(name, np.random.default_rng(0))
+            stem = layout.name
         if stem == "map":  # every ROS map may be called so: its folder says more
             stem = Path(name).resolve().parent.name
         label = re.sub(r"[^\w.-]+", "_", stem) or "layout"
         taken = sum(place.label == label or place.label.startswith(f"{label}-") for place in places)
-        if Path(name).suffix.lower() == ".txt" and isinstance(source, Layout):
-            source = name  # the file says more than the layout does: where episodes start
-        places.append(Place(f"{label}-{taken + 1}" if taken else label, source))
+        places.append(Place(f"{label}-{taken + 1}" if taken else label, name))
     return places

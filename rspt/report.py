@@ -5,13 +5,12 @@ import sys
 from argparse import Namespace
 
 from rich.console import Console
-from tqdm import tqdm
 
 from rspt.errors import UsageError
 from rspt.evaluation.joining import joined
 from rspt.evaluation.report import write_report
 from rspt.evaluation.results import read_results
-from rspt.evaluation.summary import summarize
+from rspt.evaluation.summary import check_baseline, summarize
 from rspt.evaluation.table import table_of
 
 
@@ -22,20 +21,16 @@ def main(options: Namespace) -> int:
     results = joined([read_results(path) for path in options.results])
     if not results.lines:
         raise UsageError(f"{options.results[0]}: no episode has been played yet")
-    labels = list(results.about["agents"])
-    if options.baseline is not None and options.baseline not in labels:
-        raise UsageError(f"--baseline {options.baseline}: is none of the agents, {', '.join(labels)}")
+    check_baseline(options.baseline, list(results.about["agents"]))
     summary = summarize(results, baseline=options.baseline)
-    with tqdm(total=options.films, unit="film", disable=None, leave=False, file=sys.stderr) as bar:
-        write_report(
-            results,
-            summary,
-            options.out,
-            films=options.films,
-            workers=options.workers or os.cpu_count() or 1,
-            trust_pickle=options.trust_pickle,
-            tick=bar.update,
-        )
+    write_report(
+        results,
+        summary,
+        options.out,
+        films=options.films,
+        workers=options.workers or os.cpu_count() or 1,
+        trust_pickle=options.trust_pickle,
+    )
     console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
     console.print(table_of(summary, results))
     console.print(f"The page to look at is {options.out}.")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from agents.one_thread import one_thread
 from envs.batch import WorldBatch
 from envs.robot_view import RobotView
 from rspt.agent import load_agent
@@ -119,8 +119,8 @@ def _reels(results: Results, lines: Sequence[Line], *, trust_pickle: bool) -> It
             yield Reel(piece, some[first : first + _TOGETHER])
 
 
+@one_thread()
 def _film_reel(reel: Reel) -> list[bytes | None]:
-    torch.set_num_threads(1)
     seeds = [line["seed"] for line in reel.lines]
     agent = load_agent(reel.piece.entry.source, trust_pickle=reel.piece.trust_pickle)
     with tempfile.TemporaryDirectory() as name:

@@ -4,15 +4,18 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from envs.errors import LayoutError
 from envs.layouts import FAMILIES
 from envs.layouts.files import SUFFIXES, is_layout_path, load_layout
 from envs.settings import unknown
 from rspt.errors import UsageError
-from rspt.evaluation.suite import Condition, Suite
+from rspt.evaluation.suite import EPISODES_MAX, Condition, Suite, load_suite
+from rspt.perception.pipeline import LocalizerName
+from rspt.target import named_target
 
+LOCALIZERS: tuple[str, ...] = get_args(LocalizerName)
 PIECE = 50
 """Episodes that are played together. The number is fixed, and each piece begins with a tracker that is loaded anew:
 whatever a tracker keeps from one episode to the next, the results do not hang on who plays what."""
@@ -89,6 +92,78 @@ class Plan(NamedTuple):
                 for entry in self.entries:
                     for first in range(0, self.episodes, PIECE):
                         yield Piece(entry, ground, name, condition, seeds[first : first + PIECE], self.trust_pickle)
+
+
+def plan_of(
+    suite_name: str = "unseen",
+    agents: Sequence[str] = ("pretrained",),
+    *,
+    episodes: int = 100,
+    layouts: Sequence[str] | None = None,
+    buildings: Path | None = None,
+    targets: Sequence[str] | None = None,
+    localizer: str | None = None,
+    trust_pickle: bool = False,
+) -> tuple[Plan, list[str]]:
+    """What is to be played, and why some maps of a folder are not.
+
+    Args:
+        suite_name: a suite's name or file.
+        agents: names, paths or `module:factory`, each also `label=name`.
+        episodes: on each layout under each condition.
+        layouts: families, maps or folders of maps instead of the suite's.
+        buildings: a CSV file that says which building each map is of.
+        targets: instead of the suite's.
+        localizer: instead of the suite's.
+        trust_pickle: whether models may be loaded that can run code.
+
+    Raises:
+        UsageError: for arguments that do not fit.
+        LayoutError: for layouts that cannot be played.
+    """
+    suite = load_suite(suite_name)
+    if not 1 <= episodes <= EPISODES_MAX:
+        raise UsageError(f"--episodes {episodes}: a suite has from 1 to {EPISODES_MAX} of each layout")
+    names = layouts or suite.layouts
+    if not names:
+        raise UsageError(f"--suite {suite_name}: names no layouts; say --layouts MAP.yaml or a folder of maps")
+    grounds, skipped = grounds_of(names)
+    if buildings is not None:
+        grounds = with_buildings(grounds, buildings)
+    suite = _changed(suite, targets, localizer, grounds)
+    return Plan(suite, entries_of(agents), tuple(grounds), episodes, trust_pickle), skipped
+
+
+def _changed(suite: Suite, targets: Sequence[str] | None, localizer: str | None, grounds: Sequence[Ground]) -> Suite:
+    """The suite with what the command line changes; its version says so."""
+    conditions, changes = dict(suite.conditions), []
+    if targets:
+        for target in targets:
+            named_target(target)  # raises, naming the nearest one
+        first = next(iter(conditions.values()))
+        conditions = {
+            _condition_name(target): Condition.model_validate({**first.model_dump(), "target": target})
+            for target in targets
+        }
+        changes.append("targets")
+    if localizer:
+        if localizer not in LOCALIZERS:
+            raise UsageError(f"--localizer {localizer}: allowed are {', '.join(LOCALIZERS)}")
+        conditions = {
+            name: condition.model_copy(update={"localizer": localizer}) for name, condition in conditions.items()
+        }
+        changes.append(localizer)
+    if suite.layouts and [ground.source for ground in grounds] != list(suite.layouts):
+        changes.append("layouts")
+        labels = [ground.label for ground in grounds]
+        title = f"Layouts {', '.join(labels)}" if len(labels) < 4 else f"{len(labels)} layouts"
+        suite = suite.model_copy(update={"title": title})
+    version = ".".join([suite.version, *changes])
+    return suite.model_copy(update={"version": version, "conditions": conditions})
+
+
+def _condition_name(target: str) -> str:
+    return entries_of([target])[0].label
 
 
 def entries_of(names: Sequence[str]) -> tuple[Entry, ...]:

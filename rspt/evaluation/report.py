@@ -3,10 +3,13 @@
 import base64
 import html
 import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+from tqdm import tqdm
 
 from rspt.evaluation.films import filmed
 from rspt.evaluation.results import Line, Results, tracks_of
@@ -31,7 +34,6 @@ def write_report(
     films: int = FILMS_MAX,
     workers: int = 1,
     trust_pickle: bool = False,
-    tick: Callable[[], object] = lambda: None,
 ) -> None:
     """Write the page.
 
@@ -42,7 +44,6 @@ def write_report(
         films: so many episodes at most are filmed, failures first.
         workers: processes that film.
         trust_pickle: whether models may be loaded that can run code.
-        tick: called after each film.
 
     Raises:
         UsageError: if the results lack tracks, or a map has changed.
@@ -51,8 +52,8 @@ def write_report(
     data = _data(results, summary, blob)
     wanted = to_film(results.lines, films)
     shown, total = [], 0
-    for line, film in filmed(results, wanted, workers=workers, trust_pickle=trust_pickle):
-        tick()
+    made = filmed(results, wanted, workers=workers, trust_pickle=trust_pickle)
+    for line, film in tqdm(made, total=len(wanted), unit="film", disable=None, leave=False, file=sys.stderr):
         if film is not None and total + len(film) <= _FILM_BYTES_MAX:
             total += len(film)
             shown.append({"episode": results.lines.index(line), "mp4": base64.b64encode(film).decode()})

@@ -138,7 +138,7 @@ class ResultsFolder:
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path}: is a file, a folder is needed")
         if holds and not resume:
-            _joined(path, _read_about(path), about)
+            _check_same(path, _read_about(path), about)
             raise UsageError(f"{path}: holds this evaluation already, or a part; --resume goes on with it")
         if resume and not holds:
             raise UsageError(f"{path}: holds no evaluation to resume; without --resume a new one begins")
@@ -256,6 +256,12 @@ def _read_lines(path: Path) -> tuple[list[Line], bool]:
 
 def _joined(path: Path, before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """What the folder is of, with agents that are new in it."""
+    _check_same(path, before, now)
+    return {**now, "agents": {**before["agents"], **now["agents"]}}
+
+
+def _check_same(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Refuse what is of other episodes, or of other agents of the same names."""
     for key in ("suite", "episodes", "grounds", "targets"):
         if before.get(key) != now[key]:
             raise UsageError(
@@ -270,7 +276,6 @@ def _joined(path: Path, before: dict[str, Any], now: dict[str, Any]) -> dict[str
                     f"{path}: holds episodes of another {what} (SHA-256 {known.get(key)}, now {contestant[key]});"
                     " give the new one a label of its own, label=path, or choose another folder"
                 )
-    return {**now, "agents": {**before["agents"], **now["agents"]}}
 
 
 def _short(value: object) -> str:

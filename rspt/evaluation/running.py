@@ -10,13 +10,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from envs.errors import WorkerError
-from envs.layouts import FAMILIES
-from envs.layouts.files import load_layout
-from envs.layouts.layout import Layout
 from rspt.agent import LoadedAgent, load_agent
 from rspt.evaluation.plan import Entry, Piece
 from rspt.evaluation.playing import Cell, Stopped, play
@@ -137,7 +133,7 @@ def cell_of(piece: Piece, agent: LoadedAgent) -> Cell:
     """What the episodes of a piece have in common."""
     condition = piece.condition
     return Cell(
-        layout=_layout(piece.ground.source),
+        layout=piece.ground.source,  # a file may say more than its layout: where episodes start
         target=_target(condition.target),
         speed_ratio=condition.speed_ratio,
         noise=condition.noise,
@@ -148,13 +144,6 @@ def cell_of(piece: Piece, agent: LoadedAgent) -> Cell:
         mask=condition.mask,
         renderer=condition.renderer,
     )
-
-
-@lru_cache(maxsize=8)
-def _layout(source: str) -> Layout | str:
-    if source in FAMILIES or Path(source).suffix.lower() == ".txt":  # a text map may say where episodes start
-        return source
-    return load_layout(source)
 
 
 @lru_cache(maxsize=4)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rspt.errors import UsageError
 from rspt.evaluation.results import Line, Results
 from rspt.evaluation.statistics import Interval, bootstrap_mean, holm, paired_difference, sign_flip_p, wilson
 
@@ -88,6 +89,16 @@ class Summary(NamedTuple):
     rows: list[Row]
     baseline: str | None
     differences: list[Difference]
+
+
+def check_baseline(baseline: str | None, agents: Sequence[str]) -> None:
+    """Refuse, for a command, to compare with somebody who is not there.
+
+    Raises:
+        UsageError: if the baseline is none of the agents.
+    """
+    if baseline is not None and baseline not in agents:
+        raise UsageError(f"--baseline {baseline}: is none of the agents, {', '.join(agents)}")
 
 
 def summarize(results: Results, *, baseline: str | None = None) -> Summary:

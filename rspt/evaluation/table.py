@@ -45,7 +45,7 @@ def table_of(summary: Summary, results: Results, *, brief: bool = False) -> Grou
                 if before not in (None, row.ground) and (several or is_summed(row.ground)):
                     table.add_section()
                 before = row.ground
-                cells = dict(zip(HEADS, cells_of(row), strict=True))
+                cells = cells_of(row)
                 if row.trained_on != "unseen":
                     cells["agent"] += " (trained there)" if row.trained_on == "seen" else " (training unknown)"
                 cells |= {head: cells[head].split(" [")[0] for head in ("untouched", "AR")}
@@ -59,8 +59,8 @@ def markdown_of(summary: Summary, results: Results) -> str:
     """All columns in Markdown."""
     parts = []
     for condition in dict.fromkeys(row.condition for row in summary.rows):
-        rows = [cells_of(row) for row in summary.rows if row.condition == condition]
-        parts.append(f"## {results.about['suite']['version']}, {condition}\n\n{_lines(HEADS, rows)}\n")
+        rows = [list(cells_of(row).values()) for row in summary.rows if row.condition == condition]
+        parts.append(f"## {results.about['suite']['version']}, {condition}\n\n{markdown_table(HEADS, rows)}\n")
     return "\n".join([*parts, notes_of(summary, results)]) + "\n"
 
 
@@ -81,10 +81,10 @@ def _csv_cells(interval: Interval | None) -> tuple[str, ...]:
     return ("", "", "") if interval is None else tuple(f"{number:.6g}" for number in interval)
 
 
-def cells_of(row: Row) -> tuple[str, ...]:
-    """The cells of a row under HEADS."""
+def cells_of(row: Row) -> dict[str, str]:
+    """The cells of a row by HEADS."""
     shown = row.measures
-    return (
+    cells = (
         row.ground,
         row.agent,
         row.trained_on,
@@ -99,6 +99,7 @@ def cells_of(row: Row) -> tuple[str, ...]:
         _told(shown["contacts_per_100m"], 2, interval_shown=False),
         "" if row.worst is None else f"{row.worst[0]} {row.worst[1]:.2f}",
     )
+    return dict(zip(HEADS, cells, strict=True))
 
 
 def notes_of(summary: Summary, results: Results, *, marked: bool = True) -> str:
@@ -119,6 +120,7 @@ def _told(interval: Interval | None, digits: int, *, interval_shown: bool = True
     return f"{told} [{low:.{digits}f}, {high:.{digits}f}]" if interval_shown else told
 
 
-def _lines(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     table = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in table)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 import rspt
+from agents.one_thread import one_thread
 from rspt.errors import UsageError
 from rspt.perception.inputs import AGE, SLOTS
 from rspt.perception.weights import save_weights
@@ -83,17 +84,12 @@ def train(settings: PredictorSettings, out: Path, *, resume: bool, stop: StopReq
     if not resume and (out / CHECKPOINT).exists():
         raise UsageError(f"{out} holds a training already; go on with it by --resume, or choose another --out")
     out.mkdir(parents=True, exist_ok=True)
-    # with more threads the order of sums, and so the last bits, would depend on the machine; one is as fast here
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         console.print(f"Recording the tracks, kept in {out / TRACKS} ...", highlight=False)
         data = _tracks(settings, out / TRACKS, stop, console)
         if data is None:
             return False
         return _Trainer(settings, out, data[0], data[1], console).run(checkpoint, stop)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _checkpoint_to_resume(settings: PredictorSettings, out: Path) -> dict[str, Any] | None:

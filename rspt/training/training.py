@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from rich.console import Console
 from tqdm import tqdm
 
 from agents.learned import LearnedAgent
 from agents.networks import Actor, Sizes
+from agents.one_thread import one_thread
 from envs.jit import announced_compilation
 from rspt.actors import Player, load_player
 from rspt.errors import UsageError
@@ -66,19 +66,14 @@ def train(
         NotFiniteError: if a number is no longer finite; what is needed to look into it is in the folder.
     """
     given = _given_players(settings)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # faster for networks this small, and the same bits on every machine with as many
-    try:
-        with RunFolder.begin(out, settings, resume=resume) as run, announced_compilation():
-            trained = _with_predictor(settings, out, stop, console)
-            if trained is None:
-                return False
-            finished = _Training(trained, given, run, console, device).run(stop)
-            with contextlib.suppress(OSError):  # the picture can be drawn again
-                draw_curves(out / METRICS, out / CURVES)
-            return finished
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(), RunFolder.begin(out, settings, resume=resume) as run, announced_compilation():
+        trained = _with_predictor(settings, out, stop, console)
+        if trained is None:
+            return False
+        finished = _Training(trained, given, run, console, device).run(stop)
+        with contextlib.suppress(OSError):  # the picture can be drawn again
+            draw_curves(out / METRICS, out / CURVES)
+        return finished
 
 
 def _with_predictor(

@@ -40,6 +40,8 @@ const css = (name) => getComputedStyle(document.documentElement).getPropertyValu
 const colorOf = (agent) => AGENT_COLORS[agent % AGENT_COLORS.length];
 const conditionNames = () => Object.keys(data.conditions);
 const rowsOf = (condition) => data.summary.rows.filter((row) => row.condition === conditionNames()[condition]);
+const isSummed = (ground) => /^all( |$)/.test(ground); // a row over several layouts
+const tableHead = (heads) => element("thead", {}, element("tr", {}, ...heads.map((text) => element("th", { text, scope: "col" }))));
 const overall = (condition, agent) => {
   const rows = rowsOf(condition).filter((row) => row.agent === agents[agent]);
   return rows.find((row) => row.ground === "all") || rows[0];
@@ -120,7 +122,7 @@ function showTable() {
     return element("tr", {}, first, ...cells, ...more.map((text) => element("td", { text })));
   });
   $("table").replaceChildren(
-    element("thead", {}, element("tr", {}, ...heads.map((text) => element("th", { text, scope: "col" })))),
+    tableHead(heads),
     element("tbody", {}, ...body),
   );
   const localizers = [...new Set(Object.values(data.conditions).map((condition) => condition.localizer))].join(", ");
@@ -152,7 +154,7 @@ function showLegend() {
 
 function showGroundsPlot() {
   const rows = rowsOf(state.condition);
-  const summed = [...new Set(rows.map((row) => row.ground))].filter((ground) => /^all( |$)/.test(ground));
+  const summed = [...new Set(rows.map((row) => row.ground))].filter(isSummed);
   const grounds = [...data.grounds.map((ground) => ground.label), ...summed];
   const width = widthOf("plot-grounds"), left = Math.min(190, 0.3 * width), band = 10 + 15 * agents.length, height = grounds.length * band + 34;
   const x = (value) => left + value * (width - left - 20);
@@ -293,9 +295,8 @@ function showSpread() {
 }
 
 function showDifferences() {
-  const isSummed = (d) => /^all( |$)/.test(d.ground);
   const here = data.summary.differences.filter((d) => d.condition === conditionNames()[state.condition]);
-  const some = here.some(isSummed) ? here.filter(isSummed) : here, rest = here.filter((d) => !some.includes(d));
+  const some = here.some((d) => isSummed(d.ground)) ? here.filter((d) => isSummed(d.ground)) : here, rest = here.filter((d) => !some.includes(d));
   $("s-differences").hidden = !some.length;
   if (!some.length) return;
   const heads = ["Layouts", "Agent", "Measure", `Minus ${data.summary.baseline}`, "p", "p (Holm)"];
@@ -303,12 +304,11 @@ function showDifferences() {
     const digits = d.measure === "success" ? 2 : 1, [value, low, high] = d.interval;
     const sign = value > 0 ? "+" : "";
     const cells = [d.ground, d.agent, d.measure === "success" ? "SR" : "AR", `${sign}${fixed(value, digits)} [${fixed(low, digits)}, ${fixed(high, digits)}]`, fixed(d.p, 4), fixed(d.p_holm, 4)];
-    return element("tr", { class: isSummed(d) ? "best" : "" }, ...cells.map((text) => element("td", { text })));
+    return element("tr", { class: isSummed(d.ground) ? "best" : "" }, ...cells.map((text) => element("td", { text })));
   };
-  const head = () => element("thead", {}, element("tr", {}, ...heads.map((text) => element("th", { text, scope: "col" }))));
-  $("differences").replaceChildren(head(), element("tbody", {}, ...some.map(row)));
+  $("differences").replaceChildren(tableHead(heads), element("tbody", {}, ...some.map(row)));
   $("differences-rest-box").hidden = !rest.length;
-  $("differences-rest").replaceChildren(head(), element("tbody", {}, ...rest.map(row)));
+  $("differences-rest").replaceChildren(tableHead(heads), element("tbody", {}, ...rest.map(row)));
   $("differences-note").textContent =
     `The same episodes, one by one, against ${data.summary.baseline}. Intervals: bootstrap over layouts; p: flips of the ` +
     "signs of the pairs, two-sided; Holm: corrected for all rows of a measure.";
