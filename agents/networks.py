@@ -17,10 +17,12 @@ class Sizes(NamedTuple):
 
     Attributes:
         channels: of the map.
-        cells: along an edge of the map, a multiple of 8.
+        cells: along an edge of the map, or from its top to its bottom if it is no square; a multiple of 8.
         numbers: in the vector beside the map.
         filters: of the three convolutions, each of which halves the map.
         hidden: width of the layers that join map and vector.
+        columns: of a map that is no square, a multiple of 8; 0 for a square.
+        memory: width M of the recurrent layer behind them; 0 for a player that remembers nothing.
     """
 
     channels: int
@@ -28,6 +30,18 @@ class Sizes(NamedTuple):
     numbers: int
     filters: tuple[int, int, int] = (16, 32, 32)
     hidden: int = 128
+    columns: int = 0
+    memory: int = 0
+
+    @property
+    def map_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.channels, self.cells, self.columns or self.cells
+
+    @property
+    def features(self) -> int:
+        """Width of what the head is given."""
+        return self.memory or self.hidden
 
     @classmethod
     def of(cls, architecture: dict[str, Any]) -> "Sizes":
@@ -62,6 +76,7 @@ class Trunk(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         first, second, third = sizes.filters
+        _, rows, columns = sizes.map_shape
         self.look = nn.Sequential(
             nn.Conv2d(sizes.channels, first, 3, stride=2, padding=1),
             nn.ReLU(inplace=True),
@@ -70,7 +85,7 @@ class Trunk(nn.Module):
             nn.Conv2d(second, third, 3, stride=2, padding=1),
             nn.ReLU(inplace=True),
             nn.Flatten(),
-            nn.Linear(third * (sizes.cells // 8) ** 2, sizes.hidden),
+            nn.Linear(third * (rows // 8) * (columns // 8), sizes.hidden),
             nn.ReLU(inplace=True),
         )
         self.look.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
@@ -97,6 +112,47 @@ class Trunk(nn.Module):
         return self.joined(self.seen(maps), numbers)
 
 
+class Memory(nn.Module):
+    """A gated recurrent unit (GRU) behind a trunk.
+
+    What is remembered is all zeros when an episode begins and at no other time: so stored memories tell by themselves
+    where episodes begin.
+
+    Args:
+        features: width of what comes in.
+        width: M of what is remembered.
+    """
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(features, width)
+
+    def forward(self, features: Tensor, memories: Tensor, length: int = 1) -> Tensor:
+        """What is remembered after each step (n, M), which is also what the head is given.
+
+        Args:
+            features: (n, F) of n / length sequences, one after the other.
+            memories: (n, M) before each step, as they were stored: each sequence goes on from its first one, and from
+                nothing where an episode begins.
+            length: steps of a sequence.
+        """
+        steps = features.view(-1, length, features.shape[1])  # (sequences, length, F)
+        stored = memories.view(-1, length, memories.shape[1])
+        begins = ~stored.any(dim=2, keepdim=True)
+        memory, after = stored[:, 0], []
+        for step in range(length):
+            memory = self.cell(steps[:, step], memory.masked_fill(begins[:, step], 0.0))
+            after.append(memory)
+        return torch.stack(after, dim=1).flatten(0, 1)
+
+
+class Acted(NamedTuple):
+    """What an actor does in n states: mean actions (n, 2), and what it remembers from then on (n, M)."""
+
+    means: Tensor
+    memories: Tensor
+
+
 class Actor(nn.Module):
     """Chooses actions: the mean of a normal distribution, whose spread does not depend on what is seen.
 
@@ -108,21 +164,46 @@ class Actor(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.trunk = Trunk(sizes)
-        self.head = nn.Linear(sizes.hidden, 2)
+        self.memory = Memory(sizes.hidden, sizes.memory) if sizes.memory else None
+        self.head = nn.Linear(sizes.features, 2)
         self.log_spread = nn.Parameter(torch.full((2,), math.log(_SPREAD_START)))
         nn.init.orthogonal_(self.head.weight, 0.01)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, maps: Tensor, numbers: Tensor) -> Tensor:
-        """Mean actions (n, 2): forward speed and turn rate; clip them to [-1, 1]."""
-        mean: Tensor = self.head(self.trunk(maps, numbers))
+    def forward(self, maps: Tensor, numbers: Tensor, memories: Tensor | None = None, length: int = 1) -> Tensor:
+        """Mean actions (n, 2): forward speed and turn rate; clip them to [-1, 1].
+
+        Args:
+            maps: (n, C, H, W)
+            numbers: (n, N)
+            memories: (n, M) before each step, see `Memory`; nothing is remembered if None.
+            length: steps of each of the sequences that follow one another in these n.
+        """
+        mean: Tensor = self.head(self.recalled(self.trunk(maps, numbers), memories, length))
         return mean
+
+    def recalled(self, features: Tensor, memories: Tensor | None = None, length: int = 1) -> Tensor:
+        """What the head is given (n, F), from the trunk's features (n, hidden)."""
+        if self.memory is None:
+            return features
+        given = self.blank(len(features)) if memories is None else memories
+        recalled: Tensor = self.memory(features, given, length)
+        return recalled
+
+    def act(self, maps: Tensor, numbers: Tensor, memories: Tensor) -> Acted:
+        """One step of n worlds, each with its memory (n, M)."""
+        features = self.recalled(self.trunk(maps, numbers), memories)
+        return Acted(self.head(features), features if self.memory is not None else memories)
+
+    def blank(self, count: int) -> Tensor:
+        """What is remembered (count, M) when an episode begins."""
+        return torch.zeros((count, self.sizes.memory), device=self.log_spread.device)
 
 
 class Critic(nn.Module):
     """Judges how much is to be won from a moment on, by what the actor's trunk sees in the map and by numbers.
 
-    Convolutions of its own would double the time of an update.
+    Convolutions of its own would double the time of an update. It remembers nothing: it is told the truth.
 
     Args:
         sizes: of the actor.

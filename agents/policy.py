@@ -18,7 +18,8 @@ class PlayerPolicy(ActorCriticPolicy):
     """An actor that sees `map` and `vector`, and a critic that sees the numbers of `privileged` too, if there are any.
 
     Args:
-        observation_space: Dict of `map` (C, G, G), `vector` (D,) and, for the critic alone, `privileged` (P,).
+        observation_space: Dict of `map` (C, H, W), `vector` (D,) and, for the critic alone, `privileged` (P,); of
+            `memory` (M,), too, if the actor has one.
         action_space: Box (2,).
         lr_schedule: of the optimizer.
         use_sde: False, stable-baselines3 hands it in.
@@ -63,7 +64,7 @@ class PlayerPolicy(ActorCriticPolicy):
         self.actor = Actor(sizes)
         self.critic = Critic(sizes, sizes.numbers + self._privileged)
         # foretells the opponent's reward, by which the actor's features learn what matters to it (AD-VAT)
-        self.auxiliary = nn.Linear(sizes.hidden, 1)
+        self.auxiliary = nn.Linear(sizes.features, 1)
         nn.init.orthogonal_(self.auxiliary.weight, AUXILIARY_WEIGHT_START)
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
@@ -74,19 +75,20 @@ class PlayerPolicy(ActorCriticPolicy):
         actions = distribution.get_actions(deterministic=deterministic)
         return actions, judged.values, distribution.log_prob(actions)
 
-    def choose(self, obs: PyTorchObs, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `forward`, with the noise of the actions (n, 2), of unit variance, drawn elsewhere."""
+    def choose(self, obs: PyTorchObs, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As `forward`, with the noise of the actions (n, 2), of unit variance, drawn elsewhere; and the memories."""
         judged = self._judged(obs)
         actions = judged.means + noise * self.actor.log_spread.exp()
-        return actions, judged.values, self._distribution(judged.means).log_prob(actions)
+        memories = judged.features if self._sizes.memory else judged.features[:, :0]
+        return actions, judged.values, self._distribution(judged.means).log_prob(actions), memories
 
     def evaluate_actions(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Values (n, 1), logarithms of the actions' probabilities (n,) and entropies (n,)."""
         return self.evaluate(obs, actions)[:3]
 
-    def evaluate(self, obs: PyTorchObs, actions: Tensor) -> "Evaluation":
-        """Everything that an update wants to know, with one look at the maps."""
-        judged = self._judged(obs)
+    def evaluate(self, obs: PyTorchObs, actions: Tensor, length: int = 1) -> "Evaluation":
+        """Everything that an update wants to know, with one look at the maps; of sequences, see `Actor`."""
+        judged = self._judged(obs, length)
         distribution = self._distribution(judged.means)
         return Evaluation(
             judged.values,
@@ -98,7 +100,7 @@ class PlayerPolicy(ActorCriticPolicy):
     def get_distribution(self, obs: PyTorchObs) -> Distribution:
         """The normal distribution of the actions."""
         assert isinstance(obs, dict)
-        return self._distribution(self.actor(obs["map"], obs["vector"]))
+        return self._distribution(self.actor(obs["map"], obs["vector"], obs.get("memory")))
 
     def predict_values(self, obs: PyTorchObs) -> Tensor:
         """Values (n, 1)."""
@@ -112,10 +114,10 @@ class PlayerPolicy(ActorCriticPolicy):
         if actor:
             self.actor.trunk.numbers.fit(obs["vector"])
 
-    def _judged(self, obs: PyTorchObs) -> "_Judged":
+    def _judged(self, obs: PyTorchObs, length: int = 1) -> "_Judged":
         assert isinstance(obs, dict)
         seen = self.actor.trunk.seen(obs["map"])
-        features = self.actor.trunk.joined(seen, obs["vector"])
+        features = self.actor.recalled(self.actor.trunk.joined(seen, obs["vector"]), obs.get("memory"), length)
         return _Judged(features, self.actor.head(features), self._values(obs, seen))
 
     def _distribution(self, means: Tensor) -> Distribution:
@@ -173,4 +175,7 @@ def sizes_of(
     assert vector is not None
     privileged = observation_space["privileged"].shape if "privileged" in observation_space.spaces else (0,)
     assert privileged is not None
-    return Sizes(maps[0], maps[1], vector[0], tuple(filters), hidden), privileged[0]  # type: ignore[arg-type]
+    memory = observation_space["memory"].shape if "memory" in observation_space.spaces else (0,)
+    assert memory is not None
+    columns = 0 if maps[1] == maps[2] else maps[2]
+    return Sizes(maps[0], maps[1], vector[0], tuple(filters), hidden, columns, memory[0]), privileged[0]  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ class DuelPPO(PPO):
         auxiliary_weight: of the mean squared error of the foretold reward of the opponent.
         update_metrics: what the last update told.
         actor_frozen: whether only the critic learns, for it to catch up with an actor that was trained elsewhere.
+        sequence_steps: of a world that are learnt from together, for an actor that has a memory.
     """
 
     policy: PlayerPolicy
@@ -33,6 +34,7 @@ class DuelPPO(PPO):
     tutor_weight: float = 0.0
     auxiliary_weight: float = 0.0
     actor_frozen: bool = False
+    sequence_steps: int = 1
     update_metrics: dict[str, float]
 
     def train(self) -> None:
@@ -43,8 +45,10 @@ class DuelPPO(PPO):
         told: dict[str, list[float]] = {}
         actor_rests = self.actor_frozen
         for _ in range(self.n_epochs):
-            for data in self.rollout_buffer.get(self.batch_size):
-                values, log_prob, entropy, foretold = self.policy.evaluate(data.observations, data.actions)
+            for data in self.rollout_buffer.get(self.batch_size, self.sequence_steps):
+                values, log_prob, entropy, foretold = self.policy.evaluate(
+                    data.observations, data.actions, self.sequence_steps
+                )
                 advantages = data.advantages
                 if self.normalize_advantage and len(advantages) > 1:
                     advantages = _standardized(advantages, data.counted)

@@ -67,10 +67,16 @@ class DuelRollout(DictRolloutBuffer):
         for first in range(0, total, size):
             yield {name: self.to_torch(array[first : first + size]) for name, array in self.observations.items()}
 
-    def get(self, batch_size: int | None = None) -> Generator[DuelSamples, None, None]:  # type: ignore[override]
-        """Batches in a random order, which `rng` draws."""
+    def get(self, batch_size: int | None = None, length: int = 1) -> Generator[DuelSamples, None, None]:  # type: ignore[override]
+        """Batches in a random order, which `rng` draws.
+
+        Args:
+            batch_size: samples of a batch; all if None.
+            length: steps of a world that stay together; divides both the steps of the rollout and the size of a batch.
+        """
         self._flatten()
-        order = self.rng.permutation(self.buffer_size * self.n_envs)
+        firsts = length * self.rng.permutation(self.buffer_size * self.n_envs // length)
+        order = (firsts[:, None] + np.arange(length)).ravel()
         size = batch_size or len(order)
         for first in range(0, len(order), size):
             yield self._get_samples(order[first : first + size])

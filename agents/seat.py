@@ -53,10 +53,12 @@ class Seat:
         persistence: correlation of the exploration from one step to the next. A robot that is heavy and is steered back
             at once hardly feels an action of a tenth of a second; one that is kept up shows what it is worth
             (Hollenstein et al., Colored Noise in PPO, AAAI 2024).
+        sequence_steps: of a world that are learnt from together, if the actor has a memory; they divide `steps`.
         options: of `DuelPPO`.
 
     Attributes:
         ppo: the learner.
+        memory: (n, M) what the actor remembers in each world.
     """
 
     def __init__(
@@ -70,18 +72,22 @@ class Seat:
         fitted: bool,
         spread: float,
         persistence: float = 0.0,
+        sequence_steps: int = 1,
         **options: Any,
     ) -> None:
         self.worlds = worlds
+        width = actor.sizes.memory
+        remembered = {"memory": spaces.Box(-1.0, 1.0, (width,), np.float32)} if width else {}
         self.ppo = DuelPPO(
             PlayerPolicy,
-            Elsewhere(space, worlds),
+            Elsewhere(spaces.Dict({**space.spaces, **remembered}), worlds),
             n_steps=steps,
             rollout_buffer_class=DuelRollout,
             seed=seed,
             **options,
         )
         self.ppo.set_logger(Logger(folder=None, output_formats=[]))
+        self.ppo.sequence_steps = sequence_steps if width else 1
         self._random, self._persistence = torch.Generator().manual_seed(seed), persistence
         self._order = self.ppo.rollout_buffer.rng = np.random.default_rng(seed)
         self._fitted, self._standardized = fitted, False
@@ -94,6 +100,7 @@ class Seat:
         """Every world begins a new episode."""
         self._starts = np.ones(self.worlds, dtype=np.bool_)
         self._noise = torch.randn((self.worlds, 2), generator=self._random)
+        self.memory = self._after = self.ppo.policy.actor.blank(self.worlds)
 
     def begin_rollout(self) -> None:
         """Empty the rollout; the episodes go on."""
@@ -106,13 +113,15 @@ class Seat:
         fresh = torch.randn((self.worlds, 2), generator=self._random)
         kept = self._persistence
         self._noise = kept * self._noise + math.sqrt(1.0 - kept * kept) * fresh
-        return Chosen(*self.ppo.policy.choose(self._tensors(state), self._noise.to(self.ppo.device)))
+        noise = self._noise.to(self.ppo.device)
+        actions, values, log_probs, self._after = self.ppo.policy.choose(self._tensors(state), noise)
+        return Chosen(actions, values, log_probs)
 
     @torch.no_grad()
     def best(self, state: State) -> Chosen:
         """What it would do without exploring, to be played but not learnt from."""
         tensors = self._tensors(state)
-        means = self.ppo.policy.actor(tensors["map"], tensors["vector"])
+        means, self._after = self.ppo.policy.actor.act(tensors["map"], tensors["vector"], self.memory)
         nothing = torch.zeros(len(means))
         return Chosen(means, nothing[:, None], nothing)
 
@@ -142,11 +151,18 @@ class Seat:
             counted: (n,) whether the actor is to learn from it; everywhere if None.
         """
         buffer = self.ppo.rollout_buffer
+        seen = {**state, "memory": self.memory.cpu().numpy()} if self.memory.shape[1] else state
         buffer.add(
-            state, chosen.actions.cpu().numpy(), np.asarray(reward), self._starts, chosen.values, chosen.log_probs
+            seen, chosen.actions.cpu().numpy(), np.asarray(reward), self._starts, chosen.values, chosen.log_probs
         )
         buffer.note(opponent_reward, counted)
         self._starts = done.copy()
+        self.follow(done)
+
+    def follow(self, done: NDArray[np.bool_]) -> None:
+        """A step was made with what was chosen last; episodes (n,) ended with it."""
+        self.memory = self._after.clone()
+        self.memory[torch.from_numpy(done).to(self.memory.device)] = 0.0
 
     def learn(self, state: State, groups: NDArray[np.int64] | None = None) -> dict[str, float]:
         """Update with the rollout.
@@ -192,4 +208,5 @@ class Seat:
 
     def _tensors(self, state: State) -> dict[str, Tensor]:
         names = self.ppo.observation_space.spaces  # type: ignore[attr-defined]
-        return {name: torch.as_tensor(state[name], device=self.ppo.device) for name in names}
+        told = {name: torch.as_tensor(state[name], device=self.ppo.device) for name in names if name != "memory"}
+        return {**told, "memory": self.memory} if "memory" in names else told

@@ -13,7 +13,7 @@ from envs.actions import checked_action
 from envs.batch import PrivilegedView
 from envs.duel_v0 import DuelEnv, Observations, PerAgent
 from envs.spaces import ActionKind
-from rspt.perceiver import Ablation, Perceiver, perception_settings, settings_for, state_space
+from rspt.perceiver import Ablation, Perceiver, perception_settings, settings_for
 from rspt.perception.pipeline import LocalizerName
 from rspt.state_view import state_picture
 
@@ -55,7 +55,7 @@ class DuelStateEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
             self._duel.close()
             raise
         self.possible_agents = list(self._duel.possible_agents)
-        self._state_space = state_space()
+        self._state_space = self._perceiver.state_space
         self._discrete = action == "discrete7"
 
     @property
@@ -98,7 +98,7 @@ class DuelStateEnv(ParallelEnv, EzPickle):  # type: ignore[misc]
     def render(self) -> NDArray[np.uint8] | None:
         """The robot's view, the egocentric map with past and predicted paths, and the scene from above, (H, W, 3)."""
         picture = self._duel.render()
-        return None if picture is None else state_picture(picture, self._perceiver.perception, 0)
+        return None if picture is None else state_picture(picture, self._perceiver, 0)
 
     def privileged_view(self) -> PrivilegedView:
         """The truth, for teachers and debugging."""

@@ -31,6 +31,10 @@ def export(actor: Actor, path: Path) -> Path:
     """
     if path.suffix != ".zip":
         raise UsageError(f"--out {path}: the name of a model of stable-baselines3 ends in .zip")
+    if actor.sizes.memory:
+        raise UsageError(
+            "the tracker has a memory: a model of stable-baselines3 can be made of one without a memory only"
+        )
     sizes = {"filters": actor.sizes.filters, "hidden": actor.sizes.hidden}
     # without a seed: stable-baselines3 would set the one of the whole process
     with torch.random.fork_rng(devices=[]):

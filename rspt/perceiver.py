@@ -18,6 +18,7 @@ from envs.status import VISIBLE_SHARE_MIN
 from envs.threads import Threads
 from envs.workers import ShardedBatch
 from envs.world_settings import WorldSettings
+from rspt.frame_state import FRAME_CHANNELS, FrameState
 from rspt.perception.camera import CameraModel
 from rspt.perception.pipeline import LocalizerName, Perception
 from rspt.perception.reconstruction import LocalMap
@@ -26,7 +27,7 @@ from rspt.perception.window import EgoWindow
 from rspt.truth import TrueFuture, TrueMap
 from rspt.warmup import WarmUp
 
-Ablation = Literal["none", "no_map", "single_frame", "true_map", "no_prediction", "true_future"]
+Ablation = Literal["none", "no_map", "single_frame", "true_map", "no_prediction", "true_future", "frames"]
 VIDEO_RESOLUTION_MIN = (160, 120)
 _WINDOW = EgoWindow()
 
@@ -41,7 +42,7 @@ class PerceptionSettings(Settings):
     """Who predicts its trajectory: `learned`, `kalman`, `constant_velocity`, `constant_position`, or a weights file."""
     ablation: Ablation = "none"
     """What the state lacks or knows: `no_map` (no surroundings), `single_frame` (not fused over time), `true_map`,
-    `no_prediction`, or `true_future`."""
+    `no_prediction`, `true_future`, or `frames` (none of it: depth image and target mask instead of the map)."""
 
     @field_validator("predictor")
     @classmethod
@@ -51,12 +52,15 @@ class PerceptionSettings(Settings):
         return value
 
 
-def state_space(window: EgoWindow = _WINDOW) -> spaces.Dict:
-    """The observation space of a tracker that sees the state."""
+def state_space(ablation: Ablation = "none", camera: CameraSettings | None = None) -> spaces.Dict:
+    """The observation space of a tracker that sees the state, or frames of a camera, the default one if None."""
     low, high = vector_bounds()
+    size = camera or CameraSettings()
+    maps = (len(MAP_CHANNELS), _WINDOW.cells, _WINDOW.cells)
+    images = (len(FRAME_CHANNELS), size.height, size.width)
     return spaces.Dict(
         {
-            "map": spaces.Box(0.0, 1.0, (len(MAP_CHANNELS), window.cells, window.cells), np.float32),
+            "map": spaces.Box(0.0, 1.0, images if ablation == "frames" else maps, np.float32),
             "vector": spaces.Box(low, high, dtype=np.float32),
         }
     )
@@ -110,7 +114,6 @@ class Perceiver:
         threads: at most so many for the compiled kernels; one per core if None.
 
     Attributes:
-        perception: of all worlds.
         state: `map` (W, C, G, G) and `vector` (W, D) of the present frames; overwritten by the next step.
         final_state: the state before the reset of worlds that a step finished, with autoreset `same_step`; the rows of
             the other worlds mean nothing.
@@ -140,7 +143,20 @@ class Perceiver:
         if settings.ablation == "true_map":
             _in_process(batch, settings)
             local_map = TrueMap(batch.num_worlds, self._truth)
-        self.perception = Perception(
+        camera = batch.settings.camera
+        self._eye: Perception | FrameState = (
+            FrameState(batch.num_worlds, (camera.height, camera.width), camera.range_max_m)
+            if settings.ablation == "frames"
+            else self._made(predictor, local_map)
+        )
+        self.state: State = self._eye.state
+        self.final_state: State = {}
+        if batch.autoreset == "same_step":
+            self.final_state = {name: np.zeros_like(array) for name, array in self.state.items()}
+
+    def _made(self, predictor: Any, local_map: LocalMap | None) -> Perception:
+        batch, settings = self._batch, self.settings
+        return Perception(
             _model(batch.settings.camera),
             num_worlds=batch.num_worlds,
             localizer=settings.localizer,
@@ -151,10 +167,27 @@ class Perceiver:
             window=_WINDOW,
             share=self._threads.share,
         )
-        self.state: State = self.perception.state
-        self.final_state: State = {}
-        if batch.autoreset == "same_step":
-            self.final_state = {name: np.zeros_like(array) for name, array in self.state.items()}
+
+    @property
+    def perception(self) -> Perception:
+        """Of all worlds.
+
+        Raises:
+            ValueError: with the ablation `frames`, which knows nothing but the frames.
+        """
+        if isinstance(self._eye, FrameState):
+            raise ValueError("ablation='frames' has no map, track and prediction")
+        return self._eye
+
+    @property
+    def knows_frames_only(self) -> bool:
+        """Whether there is no `perception`, but only what the last frame shows."""
+        return isinstance(self._eye, FrameState)
+
+    @property
+    def state_space(self) -> spaces.Dict:
+        """Of the state of one world."""
+        return state_space(self.settings.ablation, self._world.camera)
 
     def begin(self, worlds: NDArray[np.int64] | None = None) -> State:
         """Look at the first frames of new episodes in the worlds (n,); in all if None."""
@@ -168,13 +201,13 @@ class Perceiver:
             camera = self._world.camera.model_copy(
                 update={"hfov_deg": float(body["hfov_deg"][world]), "height_m": float(body["camera_height_m"][world])}
             )
-            self.perception.mount(
+            self._eye.mount(
                 world,
                 _model(camera),
                 speed_max_mps=float(body["speed_max_mps"][world]),
                 turn_max_radps=float(body["turn_max_radps"][world]),
             )
-        self.perception.reset(which)
+        self._eye.reset(which)
         self._actions[which] = 0.0
         self._look(which, self._batch.out.observation, self._batch.out.info["step"], first=True)
         return self.state
@@ -218,7 +251,7 @@ class Perceiver:
             box = self._first_boxes(worlds) if first else np.full((self._batch.num_worlds, 4), np.nan)
             if self.settings.localizer == "video":
                 mask = None
-        self.perception.update(
+        self._eye.update(
             stamp_s=CONTROL_DT_S * np.asarray(steps, dtype=np.float64),
             depth=observation["depth"],
             pose=observation["pose"],
@@ -263,6 +296,13 @@ def _in_process(batch: WorldBatch | ShardedBatch, settings: PerceptionSettings) 
 
 def _fitting(world: WorldSettings, perception: PerceptionSettings) -> WorldSettings:
     size = (world.camera.width, world.camera.height)
+    if perception.ablation == "frames":
+        if perception.localizer != "mask":
+            raise ValueError(
+                f"ablation='frames' shows the target's mask: localizer='mask', not {perception.localizer!r}"
+            )
+        if size[0] % 8 or size[1] % 8:
+            raise ValueError(f"ablation='frames' needs images whose sides are multiples of 8, got {size}")
     if perception.localizer == "video":
         if not world.rgb:
             raise ValueError("localizer='video' needs colours: rgb=True")

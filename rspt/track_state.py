@@ -13,7 +13,7 @@ from envs.batch import PrivilegedView
 from envs.spaces import ActionKind, action_space
 from envs.track import TrackEnv
 from envs.view import RENDER_MODES, usable_render_modes
-from rspt.perceiver import Ablation, Perceiver, perception_settings, settings_for, state_space
+from rspt.perceiver import Ablation, Perceiver, perception_settings, settings_for
 from rspt.perception.pipeline import LocalizerName
 from rspt.state_view import state_picture
 
@@ -28,7 +28,7 @@ class TrackStateEnv(gymnasium.Env[Observation, Any], EzPickle):
         action: `continuous`, a Box of forward speed and turn rate in [-1, 1], or `discrete7`.
         localizer: `mask`, `box` or `video`.
         predictor: `learned`, `kalman`, `constant_velocity`, `constant_position`, or a file of weights.
-        ablation: `none`, `no_map`, `single_frame`, `true_map`, `no_prediction` or `true_future`.
+        ablation: `none`, `no_map`, `single_frame`, `true_map`, `no_prediction`, `true_future` or `frames`.
         arguments: as `RSPT/Track-v0` takes them.
 
     Raises:
@@ -64,7 +64,7 @@ class TrackStateEnv(gymnasium.Env[Observation, Any], EzPickle):
         except BaseException:
             self._world.close()
             raise
-        self.observation_space = state_space()  # type: ignore[assignment]
+        self.observation_space = self._perceiver.state_space  # type: ignore[assignment]
 
     @property
     def perceiver(self) -> Perceiver:
@@ -96,7 +96,7 @@ class TrackStateEnv(gymnasium.Env[Observation, Any], EzPickle):
     def render(self) -> NDArray[np.uint8] | None:
         """The robot's view, the egocentric map with past and predicted paths, and the scene from above, (H, W, 3)."""
         picture = self._world.render()
-        return None if picture is None else state_picture(picture, self._perceiver.perception, 0)
+        return None if picture is None else state_picture(picture, self._perceiver, 0)
 
     def privileged_view(self) -> PrivilegedView:
         """The truth, for teachers and debugging."""

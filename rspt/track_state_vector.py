@@ -13,7 +13,7 @@ from envs.actions import checked_choices
 from envs.arrays import Array
 from envs.spaces import ActionKind, action_space
 from envs.vector import TrackVectorEnv
-from rspt.perceiver import Ablation, Perceiver, perception_settings, settings_for, state_space
+from rspt.perceiver import Ablation, Perceiver, perception_settings, settings_for
 from rspt.perception.pipeline import LocalizerName
 from rspt.state_view import state_picture
 
@@ -69,7 +69,7 @@ class TrackStateVectorEnv(VectorEnv[dict[str, Array], Array, Array], EzPickle):
         except BaseException:
             self._worlds.close()
             raise
-        self.single_observation_space = state_space()
+        self.single_observation_space = self._perceiver.state_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._discrete = action == "discrete7"
@@ -105,8 +105,7 @@ class TrackStateVectorEnv(VectorEnv[dict[str, Array], Array, Array], EzPickle):
         pictures = self._worlds.render()
         if pictures is None:
             return None
-        perception = self._perceiver.perception
-        return tuple(state_picture(picture, perception, world) for world, picture in enumerate(pictures))
+        return tuple(state_picture(picture, self._perceiver, world) for world, picture in enumerate(pictures))
 
     def close_extras(self, **_: Any) -> None:
         """Free clients, memory, threads and processes."""

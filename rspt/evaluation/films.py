@@ -21,7 +21,7 @@ from rspt.evaluation.running import cell_of
 from rspt.evaluation.scenes import EVERY_STEPS
 from rspt.evaluation.suite import Condition
 from rspt.perceiver import Perceiver
-from rspt.perception.drawing import draw_perception
+from rspt.state_view import known_picture
 from rspt.video import VideoWriter
 
 HEIGHT, VIEW_WIDTH = 208, 272
@@ -77,7 +77,7 @@ class Films:
     def _film(self, perceiver: Perceiver, worlds: NDArray[np.int64]) -> None:
         assert self._view is not None
         for world in worlds.tolist():
-            known = draw_perception(perceiver.perception, world, pixels=HEIGHT)
+            known = known_picture(perceiver, world, pixels=HEIGHT)
             self._writers[world].add(np.concatenate([self._view.picture(world), known], axis=1))
 
 

@@ -51,7 +51,7 @@ class CloneStage:
     def __init__(self, settings: CloneSettings, worlds: TrainingWorldsSettings, tracker: Actor, *, seed: int) -> None:
         self.settings = settings
         self.driven, self.total_steps = 0, settings.total_steps
-        self._tracker = tracker
+        self._tracker, self._memory = tracker, tracker.blank(worlds.worlds)
         self.worlds = TrainingWorlds(worlds, seed=seed, target_policies=["evade"])
         self.actor = new_target(seed)
         shape = target_state_space()["map"].shape
@@ -63,6 +63,7 @@ class CloneStage:
     def begin(self) -> None:
         """Begin new episodes in all worlds; the rest is what `state` says."""
         self.worlds.begin(self.driven)
+        self._memory = self._tracker.blank(self.worlds.num_worlds)
 
     def round(self) -> Round:
         """Watch the script for a while, then learn."""
@@ -104,12 +105,13 @@ class CloneStage:
     def _watch(self) -> None:
         worlds, state = self.worlds, self.worlds.state
         with torch.no_grad():
-            chosen = self._tracker(torch.from_numpy(state["map"]), torch.from_numpy(state["vector"])).numpy()
+            maps, vectors = torch.from_numpy(state["map"]), torch.from_numpy(state["vector"])
+            chosen, self._memory = self._tracker.act(maps, vectors, self._memory)
         noise = self.settings.tracker_noise * self._rng.standard_normal(chosen.shape)
-        played = np.clip(chosen + noise, -1.0, 1.0)
+        played = np.clip(chosen.numpy() + noise, -1.0, 1.0)
         truth = worlds.truth()
         seen = target_states(truth.view, played, truth.visible_share, truth.hidden_steps)
-        worlds.step(played)
+        self._memory[torch.from_numpy(worlds.step(played).done)] = 0.0
         self._shown.add(seen["map"], seen["vector"], worlds.target_actions)
         self.driven += worlds.num_worlds
 

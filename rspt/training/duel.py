@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from agents.networks import Actor
 from agents.seat import Seat
 from envs.threads import Threads
-from rspt.perceiver import state_space
 from rspt.privileged import PRIVILEGED_WIDTH, privileged_vectors
 from rspt.target_state import target_state_space, target_states
 from rspt.training.beside import thread_beside
@@ -38,6 +37,7 @@ class DuelStage:
         target: the actor to begin with, a new one if None.
         seed: of everything that is drawn.
         device: where both learn.
+        sequence_steps: of a world that are learnt from together, if the tracker has a memory.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class DuelStage:
         target: Actor | None,
         seed: int,
         device: str = "cpu",
+        sequence_steps: int = 1,
     ) -> None:
         self.settings, self.driven, self.total_steps = settings, 0, settings.total_steps
         opponents = opponents_of(settings, worlds.worlds)
@@ -62,12 +63,13 @@ class DuelStage:
             worlds.model_copy(update={"reward": settings.reward}), seed=seed + 1_000_003, target_policies=policies
         )
         space = spaces.Dict(
-            {**state_space().spaces, "privileged": spaces.Box(-1.0, 1.0, (PRIVILEGED_WIDTH,), np.float32)}
+            {**self.worlds.state_space.spaces, "privileged": spaces.Box(-1.0, 1.0, (PRIVILEGED_WIDTH,), np.float32)}
         )
         steps = settings.rollout_steps
         self.tracker = _seat(
-            space, worlds.worlds, steps, settings.tracker, tracker, fitted=skilled, seed=seed, device=device
-        )
+            space, worlds.worlds, steps, settings.tracker, tracker,
+            fitted=skilled, seed=seed, device=device, sequence_steps=sequence_steps,
+        )  # fmt: skip
         self._begun_with = copy.deepcopy(tracker)
         self._average, self._kept = copy.deepcopy(tracker), copy.deepcopy(tracker)
         self._share_kept = settings.interpolation if skilled else 1.0
@@ -204,7 +206,7 @@ class DuelStage:
             hidden_steps = self._truth.hidden_steps
             counted = (hidden_steps < self.settings.search_steps) | (self._scripted == 0)
             asked = self._rng.random(self.worlds.num_worlds) < self.settings.lesson_share
-            self._lesson.show((hidden_steps > 0) | asked)
+            self._lesson.show((hidden_steps > 0) | asked, self.tracker.memory.cpu())
         chosen = self.tracker.choose(seen) if self.settings.tracker_learns else self.tracker.best(seen)
         played = chosen.played
         target_actions = np.zeros((self.worlds.num_worlds, 2))
@@ -226,6 +228,8 @@ class DuelStage:
         plain = np.clip(stepped.reward, -1.0, 1.0)
         if self.settings.tracker_learns:
             self.tracker.remember(seen, chosen, tracker_reward, stepped.target_reward, stepped.done, counted)
+        else:
+            self.tracker.follow(stepped.done)
         if self.target is not None and len(self._learner):
             which = self._learner
             self.target.remember(target_seen, target_chosen, target_reward[which], plain[which], stepped.done[which])
@@ -275,8 +279,10 @@ def _seat(
     fitted: bool,
     seed: int,
     device: str,
+    sequence_steps: int = 1,
 ) -> Seat:
     sizes = {"filters": actor.sizes.filters, "hidden": actor.sizes.hidden}
+    together = sequence_steps if actor.sizes.memory else 1
     return Seat(
         space,
         worlds,
@@ -289,7 +295,8 @@ def _seat(
         device=device,
         policy_kwargs={**sizes, "critic_shapes": settings.critic_shapes},
         n_epochs=settings.epochs,
-        batch_size=_divisor(worlds * steps, settings.batch_size),
+        sequence_steps=together,
+        batch_size=together * _divisor(worlds * steps // together, max(settings.batch_size // together, 1)),
         learning_rate=lambda left: settings.learning_rate * (0.1 + 0.9 * left),
         gamma=settings.discount,
         gae_lambda=settings.gae_lambda,

@@ -59,6 +59,8 @@ class Lesson:
         worlds: in which the teacher looks on.
         seed: of what is drawn.
         which: numbers (n,) of those of the worlds; all if None.
+        sequence_steps: for an actor that has a memory, and if all worlds are shown at each step: of a world that are
+            learnt from together.
     """
 
     def __init__(
@@ -69,15 +71,16 @@ class Lesson:
         *,
         seed: int,
         which: NDArray[np.int64] | None = None,
+        sequence_steps: int = 1,
     ) -> None:
         self.settings, self._worlds = settings, worlds
+        self._remembers, self._length = bool(sizes.memory), sequence_steps if sizes.memory else 1
         self._which = np.arange(worlds.num_worlds) if which is None else which
         self._threads = Threads()
         self._teacher = make_oracle(share=self._threads.share, manner=TEACHES)
         self._order, self._sign = (torch.from_numpy(array) for array in mirror_of(VECTOR_ENTRIES))
-        map_shape = (sizes.channels, sizes.cells, sizes.cells)
-        self._shown = Demonstrations(settings.buffer, map_shape, sizes.numbers, (SPEEDS, TURNS))
-        self._new: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any], Regrets]] = []
+        self._shown = Demonstrations(settings.buffer, sizes.map_shape, sizes.numbers, (SPEEDS, TURNS), sizes.memory)
+        self._new: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any], Regrets, Tensor | None]] = []
         self._random = torch.Generator().manual_seed(seed)
 
     @property
@@ -89,11 +92,12 @@ class Lesson:
         """New episodes begin in the worlds (W,) that are marked, or in all."""
         self._teacher.reset(np.ones(len(self._which), dtype=np.bool_) if which is None else which[self._which])
 
-    def show(self, among: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    def show(self, among: NDArray[np.bool_] | None = None, memories: Tensor | None = None) -> NDArray[np.float64]:
         """What the teacher would do now (m, 2); it is learnt from after `keep`.
 
         Args:
             among: (W,) whether the teacher is to look at a world, if it is one of its; at all of its if None.
+            memories: (W, M) of the actor that drives.
         """
         asked = None if among is None else among[self._which]
         which = self._which if asked is None else self._which[asked]
@@ -101,7 +105,8 @@ class Lesson:
         seen = room_behind(state["map"]) if self.settings.backs_into_seen else None
         view = self._worlds.privileged_view().of(self._which)
         actions, regrets = self._teacher.judge(view, room_behind_m=seen, among=asked)
-        self._new.append((state["map"], state["vector"], actions, regrets))
+        remembered = None if memories is None else memories[torch.from_numpy(which)]
+        self._new.append((state["map"], state["vector"], actions, regrets, remembered))
         return actions
 
     def keep(self) -> None:
@@ -115,9 +120,13 @@ class Lesson:
         settings = self.settings
         if not len(self._shown):  # nothing was asked for yet
             return torch.zeros(()), {}
-        shown = self._half_mirrored(self._shown.drawn(settings.batch_size, self._random))
+        shown = self._shown.drawn(settings.batch_size, self._random, length=self._length, apart=len(self._which))
+        if self._remembers:  # what is remembered cannot be mirrored
+            actions = actor(shown.maps, shown.vectors, shown.memories, self._length)
+        else:
+            shown = self._half_mirrored(shown)
+            actions = actor(shown.maps, shown.vectors)
         assert shown.regrets is not None
-        actions = actor(shown.maps, shown.vectors)
         differences = functional.smooth_l1_loss(actions, shown.actions, beta=settings.huber, reduction="none")
         blur = settings.regret_blur * torch.randn(actions.shape, generator=self._random)
         regrets = regret_of(actions + blur, shown.regrets)
@@ -160,6 +169,7 @@ class Lesson:
                 torch.cat([torch.stack([high[:half, 0], -low[:half, 1]], dim=1), high[half:]]),
                 units,
             ),
+            shown.memories,
         )
 
 

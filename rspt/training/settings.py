@@ -24,6 +24,10 @@ class NetworkSettings(Settings):
     """Of the three convolutions over the map."""
     hidden: int = Field(128, ge=4, le=2048)
     """Width of the layers that join map and vector."""
+    memory: int = Field(0, ge=0, le=2048)
+    """Width of a recurrent layer (GRU) behind them; 0 for an actor that remembers nothing."""
+    sequence_steps: int = Field(16, ge=1, le=1000)
+    """Steps of a world through which what to remember is learnt, back in time; they divide `duel.rollout_steps`."""
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -31,9 +35,10 @@ class NetworkSettings(Settings):
             raise ValueError(f"filters must be three numbers from 1 to 512, got {self.filters}")
         return self
 
-    def sizes(self, *, channels: int, cells: int, numbers: int) -> Sizes:
-        """Sizes of an actor for maps and vectors of these shapes."""
-        return Sizes(channels, cells, numbers, self.filters, self.hidden)
+    def sizes(self, map_shape: tuple[int, ...], numbers: int) -> Sizes:
+        """Sizes of an actor for maps (C, H, W) and vectors of so many numbers."""
+        channels, rows, columns = map_shape
+        return Sizes(channels, rows, numbers, self.filters, self.hidden, 0 if rows == columns else columns, self.memory)
 
 
 class TrackerSettings(Settings):
@@ -91,6 +96,18 @@ class TrackerSettings(Settings):
                 for name, stage in self.stages.items()
             }
         )
+
+    @model_validator(mode="after")
+    def _whole_sequences(self) -> Self:
+        length = self.network.sequence_steps
+        for name in ("escape", "duel"):
+            stage: DuelSettings | None = getattr(self, name)
+            if self.network.memory and stage is not None and stage.rollout_steps % length:
+                raise ValueError(
+                    f"network.sequence_steps {length} must divide {name}.rollout_steps {stage.rollout_steps}: an actor"
+                    " with a memory learns from whole sequences"
+                )
+        return self
 
     @model_validator(mode="after")
     def _trains(self) -> Self:

@@ -21,7 +21,9 @@ def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, de
     worlds, seed = settings.worlds, settings.seed
     if name == "teacher":
         assert settings.teacher is not None
-        return TeacherStage(settings.teacher, worlds, actors["tracker"], seed=seed)
+        return TeacherStage(
+            settings.teacher, worlds, actors["tracker"], seed=seed, sequence_steps=settings.network.sequence_steps
+        )
     if name == "clone":
         assert settings.clone is not None
         return CloneStage(settings.clone, worlds, actors["tracker"], seed=seed + _SEED_STEP)
@@ -36,15 +38,16 @@ def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, de
         target=actors.get("target"),
         seed=seed + turn * _SEED_STEP,
         device=device,
+        sequence_steps=settings.network.sequence_steps,
     )
 
 
 def new_tracker(settings: TrackerSettings) -> Actor:
     """A tracker that has learnt nothing."""
-    space = state_space()
+    space = state_space(settings.worlds.perception.ablation)
     maps, vector = space["map"].shape, space["vector"].shape
     assert maps is not None
     assert vector is not None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return Actor(settings.network.sizes(channels=maps[0], cells=maps[1], numbers=vector[0]))
+        return Actor(settings.network.sizes(maps, vector[0]))

@@ -47,19 +47,29 @@ class TeacherStage:
         worlds: settings of the worlds.
         actor: that learns.
         seed: of everything that is drawn.
+        sequence_steps: of a world that are learnt from together, if the actor has a memory.
     """
 
-    def __init__(self, settings: TeacherSettings, worlds: TrainingWorldsSettings, actor: Actor, *, seed: int) -> None:
+    def __init__(
+        self,
+        settings: TeacherSettings,
+        worlds: TrainingWorldsSettings,
+        actor: Actor,
+        *,
+        seed: int,
+        sequence_steps: int = 1,
+    ) -> None:
         self.settings, self.actor = settings, actor
         self.driven, self.total_steps = 0, settings.total_steps
         self.worlds = TrainingWorlds(worlds, seed=seed)
-        self._lesson = Lesson(settings.lesson, actor.sizes, self.worlds, seed=seed)
+        self._lesson = Lesson(settings.lesson, actor.sizes, self.worlds, seed=seed, sequence_steps=sequence_steps)
         self._rng = np.random.default_rng(seed)
         self._optimizer = torch.optim.Adam(actor.parameters(), lr=settings.learning_rate)
         self._driver = copy.deepcopy(actor).eval()
         self._beside = thread_beside("rspt-teacher")
         count = self.worlds.num_worlds
         self._taught = np.ones(count, dtype=np.bool_)
+        self._memory = actor.blank(count)
         self._slip, self._slip_left = np.zeros((count, 2)), np.zeros(count, dtype=np.int64)
 
     def begin(self) -> None:
@@ -69,6 +79,7 @@ class TeacherStage:
         self._driver.load_state_dict(self.actor.state_dict())
         self._taught = self._rng.random(self.worlds.num_worlds) < self._taught_share
         self._slip_left[:] = 0
+        self._memory = self.actor.blank(self.worlds.num_worlds)
 
     @property
     def _taught_share(self) -> float:
@@ -118,10 +129,11 @@ class TeacherStage:
 
     def _drive(self) -> None:
         settings, worlds, state = self.settings, self.worlds, self.worlds.state
-        shown = self._lesson.show()
+        shown = self._lesson.show(memories=self._memory)
         with torch.no_grad():
-            chosen = self._driver(torch.from_numpy(state["map"]), torch.from_numpy(state["vector"])).numpy()
-        actions = np.where(self._taught[:, None], shown, np.clip(chosen, -1.0, 1.0))
+            maps, vectors = torch.from_numpy(state["map"]), torch.from_numpy(state["vector"])
+            chosen, self._memory = self._driver.act(maps, vectors, self._memory)
+        actions = np.where(self._taught[:, None], shown, np.clip(chosen.numpy(), -1.0, 1.0))
         self._start_slips()
         actions = np.where((self._slip_left > 0)[:, None], self._slip, actions)
         self._slip_left = np.maximum(self._slip_left - 1, 0)
@@ -129,6 +141,7 @@ class TeacherStage:
         self.driven += worlds.num_worlds
         if done.any():
             self._lesson.begin(done)
+            self._memory[torch.from_numpy(done)] = 0.0
             self._taught[done] = self._rng.random(int(done.sum())) < self._taught_share
             self._slip_left[done] = 0
         if self.driven >= settings.mixing_steps:

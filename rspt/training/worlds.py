@@ -5,6 +5,7 @@ from itertools import cycle, islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -188,6 +189,11 @@ class TrainingWorlds:
             )
             self._returns[world], self._lengths[world] = 0.0, 0
         return stepped
+
+    @property
+    def state_space(self) -> spaces.Dict:
+        """Of the state of one world."""
+        return self._perceivers[0].state_space
 
     @property
     def target_actions(self) -> NDArray[np.float64]:

@@ -171,7 +171,7 @@ def test_in_sight_the_planner_is_asked_in_a_share_of_the_steps(share, monkeypatc
         stage.begin()
         assert stage._lesson is not None
         asked, hidden = [], []
-        monkeypatch.setattr(stage._lesson, "show", lambda among: asked.append(among.copy()))
+        monkeypatch.setattr(stage._lesson, "show", lambda among, memories: asked.append(among.copy()))
         stage.tracker.begin_rollout()
         assert stage.target is not None
         stage.target.begin_rollout()

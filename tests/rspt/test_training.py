@@ -14,8 +14,10 @@ from safetensors import safe_open
 
 import rspt
 from envs.layouts.files import load_layout
+from rspt.actors import load_player
 from rspt.config import load_config
 from rspt.errors import UsageError
+from rspt.export import export
 from rspt.signals import StopRequest
 from rspt.training.about import told_of
 from rspt.training.checkpoints import Checkpoints, load_agent_weights, load_checkpoint
@@ -90,6 +92,33 @@ def test_a_training_that_goes_on_is_the_one_that_never_stopped(trained, tmp_path
     assert same(one.trainer, other.trainer)
     assert one.score == other.score
     assert rows(trained) == rows(again)
+
+
+def test_a_rival_that_sees_frames_and_remembers_goes_on_just_so(tmp_path):
+    perception = SETTINGS.worlds.perception.model_copy(update={"ablation": "frames"})
+    settings = SETTINGS.model_copy(
+        update={
+            "worlds": SETTINGS.worlds.model_copy(update={"perception": perception}),
+            "network": SETTINGS.network.model_copy(update={"memory": 16, "sequence_steps": 8}),
+        }
+    )
+    first, again = tmp_path / "first", tmp_path / "again"
+    assert run(first, settings=settings)
+    shutil.copytree(first, again)
+    for step in EXACT[1:]:  # within the teacher stage
+        shutil.rmtree(again / "checkpoints" / f"checkpoint-{step:09}")
+    assert run(again, resume=True, settings=settings)
+    one, other = (load_checkpoint(out / "checkpoints" / f"checkpoint-{EXACT[-1]:09}") for out in (first, again))
+    tensors = one.weights["tracker"].tensors
+    assert tensors["memory.cell.weight_hh"].shape == (48, 16)
+    for name, tensor in tensors.items():
+        assert torch.equal(tensor, other.weights["tracker"].tensors[name]), name
+    agent = rspt.load_agent(first)
+    assert agent.ablation == "frames"
+    seen = {"map": np.zeros((2, 48, 64), np.float32), "vector": np.ones(51, np.float32)}
+    assert (agent.act(seen) != agent.act(seen)).any()  # it remembers
+    with pytest.raises(UsageError, match="without a memory"):
+        export(load_player(first, "tracker").actor, tmp_path / "tracker.zip")
 
 
 def test_a_training_that_is_complete_says_so(trained, tmp_path):
@@ -238,6 +267,15 @@ def test_steps_are_shared_out_among_the_stages():
 def test_a_training_without_any_stage_is_refused():
     with pytest.raises(ValueError, match="at least one of the stages"):
         TrackerSettings()
+
+
+def test_sequences_that_do_not_fit_into_a_rollout_are_refused():
+    told = SETTINGS.model_dump()
+    told["network"] |= {"memory": 8, "sequence_steps": 5}
+    with pytest.raises(ValueError, match=r"sequence_steps 5 must divide escape.rollout_steps 16"):
+        TrackerSettings.model_validate(told)
+    told["network"]["memory"] = 0  # nothing is remembered, and nothing has to fit
+    TrackerSettings.model_validate(told)
 
 
 def test_a_folder_of_another_training_is_refused(trained):
