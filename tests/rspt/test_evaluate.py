@@ -235,6 +235,8 @@ def test_lines_say_what_a_condition_changes(tmp_path):
     assert (late["latency_steps"], dense["layout_density"]) == (5, 4.0)
     assert plain["layout_hash"] == late["layout_hash"] != dense["layout_hash"]
     told = json.loads((out / "evaluation.json").read_text())["suite"]["conditions"]
+    # a key more, and folders of earlier versions were of another suite
+    assert set(told["goal"]) == {"target", "speed_ratio", "noise", "distractors", "mask", "localizer"}
     assert told["latency-5"] == {**told["goal"], "latency_steps": 5}
     assert {dense["layout_hash"], plain["layout_hash"]} == {
         Layouts([{"label": "blocks", "source": "blocks"}]).of(line).hash for line in (plain, dense)
