@@ -3,7 +3,8 @@
     python benchmarks/results_page.py runs/tables
 
 The page says by which commands the folders are made. Each of its tables stands between two comments that name it and is
-written anew; `docs/results/` gets the numbers as CSV. A folder that is not there leaves its tables as they are.
+written anew; `docs/results/` gets the numbers as CSV, those of the curves too, which `benchmarks/figures.py` draws. A
+folder that is not there leaves its tables as they are.
 """
 
 import argparse
@@ -43,7 +44,9 @@ class Evaluation(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "folder", type=Path, help="with the folders unseen, real, stress, video, validation, seen, no_map, duel"
+        "folder",
+        type=Path,
+        help="with the folders unseen, real, stress, video, validation, seen, no_map, duel, robustness, density",
     )
     folder = parser.parse_args().folder
     text = PAGE.read_text()
@@ -56,6 +59,8 @@ def main() -> None:
         "video": {"video": by_condition},
         "no_map": {"no-map": by_condition, "no-map-differences": differences(summed=True)},
         "duel": {"duel": by_condition, "duel-differences": differences(summed=True)},
+        "robustness": {},
+        "density": {},
         "real": {"real": full("goal", summed=True), "real-maps": by_map},
     }
     for name, made in tables.items():

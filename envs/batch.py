@@ -91,7 +91,12 @@ class WorldBatch:
         if num_worlds < 1:
             raise ValueError(f"num_worlds must be at least 1, got {num_worlds}")
         self.settings, self.num_worlds, self.autoreset, self.first_world = settings, num_worlds, autoreset, first_world
-        self._source = PlaceSource(settings.layout, size_m=settings.layout_size_m, cell_m=settings.layout_cell_m)
+        self._source = PlaceSource(
+            settings.layout,
+            size_m=settings.layout_size_m,
+            cell_m=settings.layout_cell_m,
+            density=settings.layout_density,
+        )
         fields = step_fields(settings, final=autoreset == "same_step")
         self.out: StepArrays = assembled(allocate(fields, num_worlds) if arrays is None else arrays)
         self._policies = [settings.policy_of_world(first_world + world) for world in range(num_worlds)]
@@ -341,7 +346,9 @@ class WorldBatch:
         else:
             self._numbers[world] += 1
         self._bases[world] = base
-        drawn = episode_seed(base, self._numbers[world], layout_seed=layout_seed)
+        drawn = episode_seed(
+            base, self._numbers[world], layout_seed=layout_seed, layout_count=self.settings.layout_count
+        )
         self._seeds[world] = drawn.episode
         episode = draw_episode(self.settings, self._source, drawn, target_policy=self._policies[world])
         self._motion.begin(world, episode)

@@ -77,6 +77,9 @@ def draw_episode(
         except LayoutError:
             if attempt == _START_TRIES - 1:
                 raise
+            if settings.layout_count is not None:  # the next try is of the same set, not of a layout beside it
+                another = (seed.layout + attempt + 1) % settings.layout_count
+                layouts = seed._replace(layout=another).generator(LAYOUT)
     drawn = settings.randomize
     if drawn.share < 1.0 and body.random() >= drawn.share:
         drawn = RandomizeSettings()

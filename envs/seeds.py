@@ -24,14 +24,24 @@ class EpisodeSeed(NamedTuple):
         return np.random.default_rng(np.random.SeedSequence([seed, purpose]))
 
 
-def episode_seed(base: int, number: int, *, layout_seed: int | None = None) -> EpisodeSeed:
+def episode_seed(
+    base: int, number: int, *, layout_seed: int | None = None, layout_count: int | None = None
+) -> EpisodeSeed:
     """The seed of the world's episode of the given number since it was seeded with `base`.
 
     Episode 0 has the base itself, so that `reset(seed=info["episode_seed"])` repeats any episode.
+
+    Args:
+        base: what the world was seeded with.
+        number: of the episode.
+        layout_seed: of its layout, in any case.
+        layout_count: its layout is else one of so many, whose seeds count from 0; one of its own if None.
     """
     drawn = int(np.random.SeedSequence([base, number]).generate_state(1, np.uint64)[0]) >> 1
     seed = drawn if number else base
-    return EpisodeSeed(seed, seed if layout_seed is None else layout_seed)
+    if layout_seed is None:
+        layout_seed = seed if layout_count is None else seed % layout_count
+    return EpisodeSeed(seed, layout_seed)
 
 
 def fresh_seed() -> int:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 from typing_extensions import Self
 
-from envs.layouts import SIZE_LIMITS_M
+from envs.layouts import DENSITY_MAX, SIZE_LIMITS_M
 from envs.layouts.layout import Layout
 from envs.rewards import RewardSettings
 from envs.robots import RobotSettings
@@ -68,6 +68,12 @@ class WorldSettings(Settings):
     not given."""
     layout_cell_m: float | None = Field(None, gt=0.0, le=10.0)
     """Metres per cell of map files without a scale of their own (MovingAI)."""
+    layout_density: float = Field(1.0, ge=0.0, le=DENSITY_MAX)
+    """Factor of the number of things that stand in layouts of the families `blocks`, `pillars` and `mixed`; others have
+    1."""
+    layout_count: int | None = Field(None, ge=1, le=1_000_000)
+    """The episodes share so many layouts, the same ones whatever the worlds are seeded with; each has its own if not
+    given."""
     target_policy: tuple[Policy | None, ...] = Field((policy_of("goal"),), min_length=1)
     """Who acts for the target; world i takes entry i modulo their number. None is the second player."""
     distractors: int = Field(0, ge=0, le=MAX_DISTRACTORS)

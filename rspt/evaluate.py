@@ -28,7 +28,7 @@ from rspt.evaluation.results import (
     read_results,
 )
 from rspt.evaluation.running import Played, milliseconds_per_action, play_pieces
-from rspt.evaluation.suite import Suite, frozen_hashes
+from rspt.evaluation.suite import Suite, frozen_hashes, frozen_name
 from rspt.evaluation.summary import as_json, check_baseline, summarize
 from rspt.evaluation.table import csv_of, markdown_of, table_of
 from rspt.evaluation.tally import Episode
@@ -184,7 +184,7 @@ def _play(
 
 def _check_frozen(piece: Piece, played: Played, frozen: dict[tuple[str, int], str], suite: Suite) -> None:
     for episode in played.episodes:
-        wanted = frozen.get((piece.ground.source, episode.seed))
+        wanted = frozen.get((frozen_name(piece.ground.source, piece.condition.density), episode.seed))
         if wanted is not None and not episode.layout_hash.startswith(wanted):
             raise UsageError(
                 _OTHER_LAYOUT.format(
@@ -217,6 +217,7 @@ def line_of(piece: Piece, episode: Episode, suite: Suite, contestants: dict[str,
         "mask": condition.mask,
         "localizer": condition.localizer,
         "renderer": condition.renderer,
+        **condition.changes,
         **episode._asdict(),
     }
 

@@ -22,6 +22,14 @@ FAMILIES: dict[str, Callable[[float, np.random.Generator], Layout]] = {
     "parking": parking.make,
 }
 """The generators by name; each makes a square of a side in metres from a random generator."""
+CLUTTERED: dict[str, Callable[[float, np.random.Generator, float], Layout]] = {
+    "blocks": blocks.make,
+    "pillars": pillars.make,
+    "mixed": mixed.make,
+}
+"""The families whose clutter may be denser or sparser; they take a factor of the number of things that stand there."""
+DENSITY_MAX = 4.0
+"""Beyond it there is hardly more: passages stay as wide as everywhere."""
 SPLITS: dict[str, tuple[str, ...]] = {
     "training": ("blocks", "pillars", "mixed"),
     "validation": ("rooms", "office"),
@@ -33,11 +41,12 @@ SIZE_RANGE_M: dict[str, tuple[float, float]] = dict.fromkeys(FAMILIES, (18.0, 30
 SIZE_LIMITS_M = (8.0, 200.0)
 
 
-def make_layout(name: str, rng: np.random.Generator, *, size_m: float | None = None) -> Layout:
+def make_layout(name: str, rng: np.random.Generator, *, size_m: float | None = None, density: float = 1.0) -> Layout:
     """Draw a layout of a family; its side in metres comes from the family's range unless it is given.
 
     Raises:
-        LayoutError: if there is no such family, or the size is not a number within SIZE_LIMITS_M.
+        LayoutError: if there is no such family, the size is not a number within SIZE_LIMITS_M, or the family has no
+            such density.
     """
     if name not in FAMILIES:
         near = difflib.get_close_matches(str(name), FAMILIES, n=1, cutoff=0.5)
@@ -50,4 +59,17 @@ def make_layout(name: str, rng: np.random.Generator, *, size_m: float | None = N
     low, high = SIZE_LIMITS_M
     if not (math.isfinite(size_m) and low <= size_m <= high):
         raise LayoutError(f"size_m of layout {name!r} is {size_m}, allowed are {low} to {high} metres")
-    return FAMILIES[name](float(size_m), rng)
+    check_density(name, density)
+    return FAMILIES[name](float(size_m), rng) if density == 1.0 else CLUTTERED[name](float(size_m), rng, density)
+
+
+def check_density(name: str, density: float) -> None:
+    """Refuse a density that layouts of a name cannot have; all have 1.
+
+    Raises:
+        LayoutError: naming the layout, the density and what is allowed.
+    """
+    if not 0.0 <= density <= DENSITY_MAX:
+        raise LayoutError(f"density of layout {name!r} is {density}, allowed are 0 to {DENSITY_MAX:g}")
+    if density != 1.0 and name not in CLUTTERED:
+        raise LayoutError(f"density of layout {name!r} is {density:g}, only {', '.join(CLUTTERED)} have another than 1")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.errors import LayoutError
-from envs.layouts import FAMILIES, make_layout
+from envs.layouts import FAMILIES, check_density, make_layout
 from envs.layouts.files import is_layout_path, load_layout
 from envs.layouts.free_space import FreeSpace, free_space
 from envs.layouts.layout import Layout
@@ -38,9 +38,10 @@ class PlaceSource:
         layouts: family names, map files or layouts.
         size_m: side length of generated layouts, or the range to draw it from; the family's range if None.
         cell_m: metres per cell of files without a scale.
+        density: factor of the number of things that stand in generated layouts.
 
     Raises:
-        LayoutError: for an unknown name, or a file that cannot be played.
+        LayoutError: for an unknown name, a file that cannot be played, or one that cannot have the density.
     """
 
     def __init__(
@@ -49,15 +50,18 @@ class PlaceSource:
         *,
         size_m: float | tuple[float, float] | None,
         cell_m: float | None,
+        density: float = 1.0,
     ) -> None:
-        self._size_m = size_m
+        self._size_m, self._density = size_m, density
         self._entries: list[str | Place] = []
         for item in layouts:
             if isinstance(item, str) and (item in FAMILIES or not is_layout_path(item)):
                 if item not in FAMILIES:
                     make_layout(item, np.random.default_rng(0))  # raises, naming the nearest family
                 self._entries.append(item)
+                check_density(item, density)
             else:
+                check_density(item.name if isinstance(item, Layout) else str(item), density)
                 self._entries.append(_fixed(item, cell_m))
 
     def draw(self, rng: np.random.Generator) -> Place:
@@ -71,7 +75,7 @@ class PlaceSource:
             return entry
         for _ in range(_GENERATED_TRIES):
             size_m = float(rng.uniform(*self._size_m)) if isinstance(self._size_m, tuple) else self._size_m
-            layout = make_layout(entry, rng, size_m=size_m)
+            layout = make_layout(entry, rng, size_m=size_m, density=self._density)
             try:
                 return Place(layout, free_space(layout))
             except LayoutError as error:

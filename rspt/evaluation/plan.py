@@ -131,6 +131,7 @@ def plan_of(
     if buildings is not None:
         grounds = with_buildings(grounds, buildings)
     suite = _changed(suite, targets, localizer, grounds)
+    suite.check_densities([ground.source for ground in grounds])
     return Plan(suite, entries_of(agents), tuple(grounds), episodes, trust_pickle), skipped
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from envs.batch import WorldBatch
 from envs.layouts.layout import Layout
-from envs.world_settings import WorldSettings, world_settings
+from envs.sensors.noise import NoiseSettings
+from envs.world_settings import RandomizeSettings, WorldSettings, world_settings
 from rspt.agent import LoadedAgent
 from rspt.evaluation.tally import Episode, Tally
 from rspt.guests import FRAME_ID
@@ -37,7 +38,9 @@ class Cell(NamedTuple):
         layout: a family's name, a map file or a layout.
         target: the name of a script, or a learned target.
         speed_ratio: the target's greatest speed as a share of the tracker's.
-        noise: preset of the sensors' noise.
+        noise: preset of the sensors' noise, or its settings.
+        randomize: what differs of the tracker's body.
+        layout_density: factor of the number of things that stand in a family's layouts.
         perception: how the state is made.
         distractors: further movers that look like the target.
         mask: what the target's mask shows.
@@ -49,7 +52,9 @@ class Cell(NamedTuple):
     layout: str | Layout
     target: str | LearnedTarget = "goal"
     speed_ratio: float = 0.7
-    noise: str = "none"
+    noise: str | NoiseSettings = "none"
+    randomize: RandomizeSettings = RandomizeSettings()
+    layout_density: float = 1.0
     perception: PerceptionSettings = PerceptionSettings()
     distractors: int = 0
     mask: Literal["identity", "class"] = "identity"
@@ -68,6 +73,8 @@ class Cell(NamedTuple):
             "target_policy": self.target if isinstance(self.target, str) else "external",
             "target_speed_ratio": self.speed_ratio,
             "noise": self.noise,
+            "randomize": self.randomize,
+            "layout_density": self.layout_density,
             "distractors": self.distractors,
             "mask": self.mask,
             "renderer": self.renderer,

@@ -69,7 +69,7 @@ def about_of(
     return {
         "format": FORMAT,
         "version": VERSION,
-        "suite": plan.suite.model_dump(mode="json"),
+        "suite": plan.suite.model_dump(mode="json", exclude_none=True),
         "episodes": plan.episodes,
         "grounds": [ground._asdict() for ground in plan.grounds],
         "skipped": list(skipped),

@@ -136,7 +136,9 @@ def cell_of(piece: Piece, agent: LoadedAgent) -> Cell:
         layout=piece.ground.source,  # a file may say more than its layout: where episodes start
         target=_target(condition.target),
         speed_ratio=condition.speed_ratio,
-        noise=condition.noise,
+        noise=condition.noise_settings,
+        randomize=condition.body,
+        layout_density=condition.density,
         perception=perception_settings(
             localizer=condition.localizer, predictor=agent.predictor, ablation=agent.ablation
         ),

@@ -33,7 +33,7 @@ class Layouts:
 
     def __init__(self, grounds: Sequence[dict[str, Any]]) -> None:
         self._sources = {ground["label"]: ground["source"] for ground in grounds}
-        self._families: dict[str, PlaceSource] = {}
+        self._families: dict[tuple[str, float], PlaceSource] = {}
         self._maps: dict[str, Layout] = {}
 
     def of(self, line: Line) -> Layout:
@@ -44,9 +44,10 @@ class Layouts:
         """
         source = self._sources[line["ground"]]
         if source in FAMILIES:
-            if source not in self._families:
-                self._families[source] = PlaceSource([source], size_m=None, cell_m=None)
-            layout = self._families[source].draw(episode_seed(line["seed"], 0).generator(LAYOUT)).layout
+            density = line.get("layout_density", 1.0)
+            if (source, density) not in self._families:
+                self._families[source, density] = PlaceSource([source], size_m=None, cell_m=None, density=density)
+            layout = self._families[source, density].draw(episode_seed(line["seed"], 0).generator(LAYOUT)).layout
         else:
             if source not in self._maps:
                 if not Path(source).exists():

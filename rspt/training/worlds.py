@@ -28,6 +28,9 @@ class TrainingWorldsSettings(Settings):
     """Families of layouts; each episode draws one."""
     layout_size_m: tuple[float, float] | None = (8.0, 30.0)
     """Range of their side length; that of the family if null. In small ones walls stand where the tracker backs off."""
+    layout_count: int | None = Field(None, ge=1, le=1_000_000)
+    """The episodes draw from so many different layouts, the same ones in every stage and for every seed; unlimited if
+    null."""
     noise: tuple[str, ...] = Field(("none", "realistic"), min_length=1)
     """Presets of noise; the worlds are shared out among them."""
     target_policies: tuple[str, ...] = Field(("goal", "evade", "goal", "wander"), min_length=1)
@@ -129,6 +132,7 @@ class TrainingWorlds:
                     world_settings(
                         layout=settings.layouts,
                         layout_size_m=settings.layout_size_m,
+                        layout_count=settings.layout_count,
                         noise=noise,
                         target_policy=policies[part],
                         target_speed_ratio=settings.speed_ratio,

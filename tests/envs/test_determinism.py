@@ -117,4 +117,6 @@ def test_episode_seeds_are_counters():
     assert len(set(later)) == len(later)
     assert all(0 <= seed < 2**63 for seed in later)
     assert episode_seed(5, 3, layout_seed=9).layout == 9
+    assert episode_seed(5, 3, layout_count=7) == (episode_seed(5, 3).episode, episode_seed(5, 3).episode % 7)
+    assert episode_seed(5, 3, layout_count=7, layout_seed=9).layout == 9
     assert episode_seed(5, 3).episode == episode_seed(5, 3, layout_seed=9).episode

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from envs.errors import LayoutError
-from envs.layouts import FAMILIES, SIZE_RANGE_M, SPLITS, make_layout
+from envs.layouts import CLUTTERED, DENSITY_MAX, FAMILIES, SIZE_RANGE_M, SPLITS, make_layout
 from envs.layouts.families.placing import GAP_M, Spots, against_walls, gaps, scatter, spaced, spots, turned
 from envs.layouts.free_space import free_space
 from envs.layouts.gallery import collect_layouts, draw_gallery
@@ -47,6 +47,36 @@ def test_everything_stands_within_the_bounds_and_an_outer_wall(name: str, size_m
         clearance = free_space(layout).clearance
         rim = np.concatenate([clearance[[0, 1, -2, -1]].ravel(), clearance[:, [0, 1, -2, -1]].ravel()])
         assert rim.max() == 0.0
+
+
+@pytest.mark.parametrize("name", list(CLUTTERED))
+def test_clutter_is_as_dense_as_asked_for_and_leaves_passages(name: str) -> None:
+    counts, free = [], []
+    for density in (0.0, 0.5, 1.0, 2.0, DENSITY_MAX):
+        layouts = [make_layout(name, np.random.default_rng(seed), size_m=24.0, density=density) for seed in range(12)]
+        counts.append(sum(len(layout.prisms) for layout in layouts))
+        spaces = [free_space(layout) for layout in layouts]
+        free.append(sum(space.area_m2 for space in spaces))
+        for space in spaces:
+            assert regions((space.clearance >= 0.65).astype(np.uint8)) == 1
+    assert counts == sorted(counts)
+    assert free == sorted(free, reverse=True)
+    assert counts[-1] > 1.2 * counts[2] > 2.0 * counts[0]
+
+
+@every_family
+def test_density_one_is_the_layout_without_it(name: str) -> None:
+    layout = draw(name, 3)
+    assert make_layout(name, np.random.default_rng(3), density=1.0).hash == layout.hash
+    if name not in CLUTTERED:
+        with pytest.raises(LayoutError, match=f"density of layout '{name}' is 2, only blocks, pillars, mixed"):
+            make_layout(name, np.random.default_rng(3), density=2.0)
+
+
+@pytest.mark.parametrize("density", [-0.1, 4.1, float("nan")])
+def test_a_density_out_of_range_is_told(density: float) -> None:
+    with pytest.raises(LayoutError, match="allowed are 0 to 4"):
+        make_layout("blocks", np.random.default_rng(0), density=density)
 
 
 @every_family

@@ -16,6 +16,7 @@ from rspt.cli import main
 from rspt.evaluation import plan as plan_module
 from rspt.evaluation import results as results_module
 from rspt.evaluation.results import read_results
+from rspt.evaluation.scenes import Layouts
 from rspt.evaluation.tape import CONTACT, VISIBLE, load_tracks
 from rspt.signals import StopRequest
 
@@ -222,6 +223,26 @@ standing, crashing = Standing, Crashing
 """
 
 
+def test_lines_say_what_a_condition_changes(tmp_path):
+    path, out = tmp_path / "own.yaml", tmp_path / "own"
+    conditions = "{goal: {}, latency-5: {latency_steps: 5}, density-4: {layout_density: 4.0}}"
+    path.write_text(
+        f"{{version: own-v1, title: Own, layouts: [blocks], conditions: {conditions}, first_seed: 4000000}}"
+    )
+    assert evaluate(out, "--suite", str(path), "--episodes", "1", "--agents", "pid") == 0
+    plain, late, dense = read_results(out).lines
+    assert set(plain) == set(late) - {"latency_steps"} == set(dense) - {"layout_density"}
+    assert (late["latency_steps"], dense["layout_density"]) == (5, 4.0)
+    assert plain["layout_hash"] == late["layout_hash"] != dense["layout_hash"]
+    told = json.loads((out / "evaluation.json").read_text())["suite"]["conditions"]
+    # a key more, and folders of earlier versions were of another suite
+    assert set(told["goal"]) == {"target", "speed_ratio", "noise", "distractors", "mask", "localizer"}
+    assert told["latency-5"] == {**told["goal"], "latency_steps": 5}
+    assert {dense["layout_hash"], plain["layout_hash"]} == {
+        Layouts([{"label": "blocks", "source": "blocks"}]).of(line).hash for line in (plain, dense)
+    }
+
+
 def test_trained_agents_are_marked_where_they_were_trained(tmp_path):
     out = tmp_path / "seen"
     arguments = ("--suite", "seen", "--layouts", "blocks", "rooms", "--targets", "goal", "--agents", "pretrained")
@@ -276,6 +297,10 @@ def test_a_text_map_may_say_where_episodes_start(tmp_path):
         (["--agents", "no_such_module:agent"], "no_such_module:agent: cannot be made (ModuleNotFoundError"),
         (["--layouts", "rooom"], "unknown layout family 'rooom', did you mean 'rooms'"),
         (["--layouts", "rooms", "rooms"], "rooms is named twice"),
+        (
+            ["--suite", "density", "--layouts", "maze"],
+            "condition density-0: density of layout 'maze' is 0, only blocks, pillars, mixed have another than 1",
+        ),
         (["--layouts", "absent.yaml"], "absent.yaml"),
         (["--targets", "gaol"], "unknown target policy 'gaol', did you mean 'goal'"),
         (["--episodes", "401"], "--episodes 401: a suite has from 1 to 400"),

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from envs.sensors.noise import PRESETS, NoiseSettings
+from envs.world_settings import RandomizeSettings
 from rspt.agent import LoadedAgent, load_agent
 from rspt.evaluation.playing import Cell, play
+from rspt.evaluation.suite import drawn_hash
 from rspt.perceiver import PerceptionSettings
 from rspt.target import LearnedTarget
 from rspt.training.clone import new_target
@@ -55,6 +58,34 @@ def test_the_oracle_keeps_its_distance_and_a_learned_target_plays():
 
 def learned() -> LearnedTarget:
     return LearnedTarget("untaught", new_target(0))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"randomize": RandomizeSettings(latency_steps=(5, 5))},
+        {"randomize": RandomizeSettings(camera_height_m=(0.4, 0.4))},
+        {"randomize": RandomizeSettings(hfov_deg=(50.0, 50.0))},
+        {"noise": NoiseSettings(odometry_drift=0.1)},
+        {"noise": NoiseSettings(depth_sigma=0.05)},
+        {"noise": NoiseSettings(mask_miss_rate=0.2)},
+    ],
+)
+def test_what_is_changed_of_body_and_sensors_changes_the_play_but_not_the_layouts(change):
+    plain, changed = (play(load_agent("planner"), cell, [1, 2]) for cell in (SHORT, SHORT._replace(**change)))
+    assert [episode.layout_hash for episode in plain] == [episode.layout_hash for episode in changed]
+    assert all(one.episode_return != other.episode_return for one, other in zip(plain, changed, strict=True))
+
+
+def test_nothing_changed_is_nothing_changed():
+    same = SHORT._replace(noise=PRESETS["none"], randomize=RandomizeSettings(hfov_deg=(90.0, 90.0)), layout_density=1.0)
+    assert play(load_agent("planner"), same, [1, 2]) == play(load_agent("planner"), SHORT, [1, 2])
+
+
+def test_denser_clutter_is_another_layout():
+    dense = play(load_agent("pid"), SHORT._replace(layout_density=4.0), [1])
+    assert dense[0].layout_hash.startswith(drawn_hash("blocks", 1, 4.0))
+    assert dense[0].layout_hash != play(load_agent("pid"), SHORT, [1])[0].layout_hash
 
 
 def test_unknown_settings_are_refused():

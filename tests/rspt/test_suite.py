@@ -4,27 +4,43 @@ import pytest
 import yaml
 
 from envs.layouts import FAMILIES, SPLITS
+from envs.sensors.noise import PRESETS
+from envs.world_settings import RandomizeSettings
+from rspt.agent import load_agent
 from rspt.config import ConfigError, configs_folder, load_config
 from rspt.evaluation import suite as suites_module
-from rspt.evaluation.suite import EPISODES_MAX, drawn_hash, frozen_hashes, load_suite, suites
+from rspt.evaluation.plan import Entry, Ground, Piece
+from rspt.evaluation.running import cell_of
+from rspt.evaluation.suite import (
+    EPISODES_MAX,
+    Condition,
+    drawn_hash,
+    frozen_hashes,
+    frozen_name,
+    layout_lists,
+    load_suite,
+    suites,
+)
 from rspt.training.settings import TrackerSettings
 
 
 def test_every_suite_is_found_by_name_and_has_a_version_of_its_own():
     found = [load_suite(name) for name in suites()]
-    assert suites() == ["real", "seen", "stress", "unseen", "validation", "video"]
+    assert suites() == ["density", "real", "robustness", "seen", "stress", "unseen", "validation", "video"]
     assert len({suite.version for suite in found}) == len(found)
 
 
 def test_layouts_are_those_that_were_frozen():
     frozen = frozen_hashes()
-    lists = {(family, suite.first_seed) for suite in map(load_suite, suites()) for family in suite.layouts}
-    assert {family for family, _ in lists} == set(FAMILIES)
+    lists = layout_lists()
+    assert {family for family, _, _ in lists} == set(FAMILIES)
     assert len(frozen) == EPISODES_MAX * len(lists)
-    for family, first in lists:
+    for family, density, first in lists:
         for seed in (first, first + 1, first + 123, first + EPISODES_MAX - 1):
-            assert drawn_hash(family, seed).startswith(frozen[family, seed]), (family, seed)
-    assert len(set(frozen.values())) > 0.999 * len(frozen)  # a layout of its own for each episode
+            wanted = frozen[frozen_name(family, density), seed]
+            assert drawn_hash(family, seed, density).startswith(wanted), (family, density, seed)
+    named = {(name, letters) for (name, _), letters in frozen.items()}  # rows of pillars cannot be denser than dense
+    assert len(named) > 0.999 * len(frozen)  # a layout of its own for each episode
 
 
 def test_the_file_of_the_frozen_layouts_is_what_freeze_writes(monkeypatch):
@@ -36,11 +52,11 @@ def test_the_file_of_the_frozen_layouts_is_what_freeze_writes(monkeypatch):
 
 def test_no_recipe_trains_on_what_unseen_and_stress_play():
     trained = set(load_config(TrackerSettings, "rspt").worlds.layouts)
-    for name in ("unseen", "stress", "video"):
+    for name in ("unseen", "stress", "video", "robustness"):
         assert set(load_suite(name).layouts) == set(SPLITS["test"])
         assert not trained & set(load_suite(name).layouts)
     assert not trained & set(load_suite("validation").layouts)
-    assert set(load_suite("seen").layouts) == trained
+    assert set(load_suite("seen").layouts) == set(load_suite("density").layouts) == trained
 
 
 def test_conditions_change_one_thing_at_a_time():
@@ -55,6 +71,54 @@ def test_conditions_change_one_thing_at_a_time():
     assert conditions["goal_look_alikes"].mask == "class"
 
 
+@pytest.mark.parametrize("suite", ["robustness", "density"])
+def test_the_names_of_curves_say_what_is_changed_and_to_what(suite):
+    conditions = load_suite(suite).conditions
+    fields = {
+        **{"speed": "speed_ratio", "latency": "latency_steps", "drift": "odometry_drift", "hfov": "hfov_deg"},
+        **{"depth_noise": "depth_sigma", "mask_misses": "mask_miss_rate", "camera_height": "camera_height_m"},
+        **{"distractors": "distractors", "density": "layout_density"},
+    }
+    curves = {}
+    for name, condition in conditions.items():
+        what, _, value = name.rpartition("-")
+        plain = conditions["evade" if name.startswith("evade") else "goal"].model_dump()
+        changed = {key: to for key, to in condition.model_dump().items() if to != plain[key]}
+        if condition.distractors:
+            assert changed.pop("mask") == "class"
+        assert changed == ({fields[what.removeprefix("evade_")]: float(value)} if what else {}), name
+        curves.setdefault(what, []).append(name)
+    assert min(len(names) for what, names in curves.items() if what) >= 3  # and the point where nothing is changed
+    assert curves[""] == ["goal", "evade"]
+
+
+def test_a_condition_says_of_the_worlds_what_it_changes_and_nothing_else():
+    assert Condition().changes == {}
+    told = Condition(noise="realistic", odometry_drift=0.05, latency_steps=5, hfov_deg=50.0, layout_density=0.0)
+    assert told.changes == {"odometry_drift": 0.05, "latency_steps": 5, "hfov_deg": 50.0, "layout_density": 0.0}
+    assert told.noise_settings == PRESETS["realistic"].model_copy(update={"odometry_drift": 0.05})
+    assert told.body == RandomizeSettings(latency_steps=(5, 5), hfov_deg=(50.0, 50.0))
+    assert (told.density, Condition().density) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_all_that_a_condition_may_say_can_be_played(end):
+    ranges = {
+        **{"depth_sigma": (0.0, 0.1), "mask_miss_rate": (0.0, 1.0), "odometry_drift": (0.0, 0.2)},
+        **{"latency_steps": (0, 10), "camera_height_m": (0.1, 2.0), "hfov_deg": (30.0, 150.0)},
+        "layout_density": (0.0, 4.0),
+    }
+    condition = Condition(**{name: limits[end] for name, limits in ranges.items()})
+    piece = Piece(Entry("pid", "pid"), Ground("blocks", "blocks"), "all", condition, range(1))
+    settings = cell_of(piece, load_agent("pid")).world_settings()
+    assert settings.noise.depth_sigma == condition.depth_sigma
+    assert settings.randomize.hfov_deg == (condition.hfov_deg, condition.hfov_deg)
+    assert settings.layout_density == condition.layout_density
+    for name, limits in ranges.items():
+        with pytest.raises(ValueError, match=name):
+            Condition(**{name: limits[end] + (1 if end else -1)})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -67,6 +131,11 @@ def test_conditions_change_one_thing_at_a_time():
         ({"conditions": {"a": {"noise": "real"}}}, r"conditions\.a\.noise: unknown noise 'real'"),
         ({"conditions": {"a b": {}}}, "conditions.a b"),
         ({"conditions": {"a": {"speed": 1}}}, "unknown key 'speed', did you mean 'speed_ratio'"),
+        ({"conditions": {"a": {"hfov_deg": 170}}}, r"conditions\.a\.hfov_deg: .*less than or equal to 150 \(got 170\)"),
+        (
+            {"conditions": {"a": {"layout_density": 2}}},
+            "condition a: density of layout 'rooms' is 2, only blocks, pillars, mixed have another than 1",
+        ),
         ({"first_seed": -1}, "first_seed: .*greater than or equal to 0"),
         ({"version": "a/b"}, "version: .*pattern"),
     ],

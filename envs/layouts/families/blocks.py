@@ -8,10 +8,10 @@ from envs.layouts.families.placing import GAP_M, at_outer_wall, enclosed, inner,
 from envs.layouts.layout import WALL_HEIGHT_M, Layout
 
 
-def make(size: float, rng: np.random.Generator) -> Layout:
-    """A square of the given side in metres with blocks of its own density and scale."""
+def make(size: float, rng: np.random.Generator, density: float = 1.0) -> Layout:
+    """A square of the given side in metres with blocks of its own scale and number, times a factor."""
     scale, crowd = rng.uniform(0.75, 1.25), rng.uniform(0.03, 0.065)
-    limit = max(int(crowd * size**2), 3)
+    limit = max(int(density * crowd * size**2), 3)
     hugging = at_outer_wall(rng, block_halves(rng, 3 * (limit // 6), scale), size, limit=limit // 6)
     half = block_halves(rng, 5 * limit, scale)
     yaw = _yaws(rng, len(half))

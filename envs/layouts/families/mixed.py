@@ -14,9 +14,9 @@ _THICKEST_M = 0.12
 """Half of the greatest thickness of walls."""
 
 
-def make(size: float, rng: np.random.Generator) -> Layout:
-    """A square of the given side in metres; how much there is of what differs from draw to draw."""
-    limit = max(int(rng.uniform(0.03, 0.065) * size**2), 5)
+def make(size: float, rng: np.random.Generator, density: float = 1.0) -> Layout:
+    """A square of the given side in metres; how much there is of what differs from draw to draw, all times a factor."""
+    limit = max(int(density * rng.uniform(0.03, 0.065) * size**2), 5)
     kind = _kinds(rng, 4 * limit)
     half = _halves(rng, kind, rng.uniform(0.8, 1.15))
     fins = at_outer_wall(rng, _fin_halves(rng, 4 * (limit // 4)), size, limit=limit // 4, corners=False)

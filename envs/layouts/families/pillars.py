@@ -7,10 +7,16 @@ from envs.layouts.families import objects
 from envs.layouts.families.placing import GAP_M, Spots, enclosed, inner, scatter
 from envs.layouts.layout import WALL_HEIGHT_M, Layout, Prisms
 
+_SPARSEST = 1e-3
+"""Of the densities of rows: fewer pillars than one there are not."""
 
-def make(size: float, rng: np.random.Generator) -> Layout:
-    """A square of the given side in metres with scattered pillars, or in two of five cases with rows of them."""
-    places = _rows(size, rng) if rng.random() < 0.4 else _scattered(size, rng)
+
+def make(size: float, rng: np.random.Generator, density: float = 1.0) -> Layout:
+    """A square of the given side in metres with scattered pillars, or in two of five cases with rows of them.
+
+    Their number is multiplied by the density, as far as passages between them stay wide enough.
+    """
+    places = _rows(size, rng, density) if rng.random() < 0.4 else _scattered(size, rng, density)
     square = rng.random(places.number) < rng.uniform(0.0, 0.5)
     return enclosed("pillars", size, [columns(places, square, rng)])
 
@@ -25,15 +31,15 @@ def columns(places: Spots, square: NDArray[np.bool_], rng: np.random.Generator) 
     return Prisms.concatenate([objects.boxes(places.pick(square), z[square], color[square]), round_ones])
 
 
-def _scattered(size: float, rng: np.random.Generator) -> Spots:
-    limit = max(int(rng.uniform(0.03, 0.11) * size**2), 4)
+def _scattered(size: float, rng: np.random.Generator, density: float) -> Spots:
+    limit = max(int(density * rng.uniform(0.03, 0.11) * size**2), 4)
     thick = rng.uniform(0.35, 0.65)
     half = np.repeat(rng.uniform(0.15, thick, (3 * limit, 1)), 2, axis=1)
     yaw = rng.uniform(-np.pi, np.pi, len(half))
     return scatter(rng, half, yaw, inner(size, GAP_M), limit=limit)[0]
 
 
-def _rows(size: float, rng: np.random.Generator) -> Spots:
+def _rows(size: float, rng: np.random.Generator, density: float) -> Spots:
     """A grid of bays whose pillars stand a little out of line, some of them missing."""
     low, _, high, _ = inner(size, GAP_M)
     radius, play = rng.uniform(0.15, 0.45), rng.uniform(0.0, 0.25)
@@ -41,6 +47,7 @@ def _rows(size: float, rng: np.random.Generator) -> Spots:
     lines = []
     for _ in range(2):
         bay = rng.uniform(2 * edge + GAP_M, 2 * edge + GAP_M + 2.2)
+        bay = max(bay / max(density, _SPARSEST) ** 0.5, 2 * edge + GAP_M)
         count = int((high - low - 2 * edge) / bay) + 1
         lines.append((low + high) / 2 + (np.arange(count) - (count - 1) / 2) * bay)
     center = np.stack(np.meshgrid(*lines), axis=-1).reshape(-1, 2)

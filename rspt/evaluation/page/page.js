@@ -57,12 +57,21 @@ function episodesOf(agent, condition, ground) {
 
 // ---- what is read first ------------------------------------------------------------------------------------------
 
+const CHANGES = {
+  depth_sigma: "depth noise", mask_miss_rate: "mask misses", odometry_drift: "odometry drift",
+  latency_steps: "steps of latency", camera_height_m: "m camera height", hfov_deg: "° field of view",
+  layout_density: "times the clutter",
+};
+
 function describeCondition(condition) {
   const parts = [`target ${condition.target}`, `speed ratio ${condition.speed_ratio}`];
   if (condition.noise !== "none") parts.push(`${condition.noise} noise`);
   if (condition.distractors) parts.push(`${condition.distractors} look-alikes`);
   if (condition.mask !== "identity") parts.push(`${condition.mask} mask`);
   if (condition.localizer !== "mask") parts.push(`${condition.localizer} localizer`);
+  for (const [name, what] of Object.entries(CHANGES)) {
+    if (condition[name] !== undefined) parts.push(`${condition[name]} ${what}`);
+  }
   return parts.join(", ");
 }
 
