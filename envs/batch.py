@@ -25,7 +25,7 @@ from envs.senses import Senses
 from envs.targets.movers import ScriptedMovers
 from envs.warmup import warm_up
 from envs.world import World
-from envs.world_settings import WorldSettings
+from envs.world_settings import WorldSettings, world_settings
 
 Autoreset = Literal["next_step", "same_step", "disabled"]
 
@@ -218,6 +218,18 @@ class WorldBatch:
             view.free_spaces[world] = self._final_spaces[world]
             view.poses[world], view.velocities[world] = poses[world], velocities[world]
         return view
+
+    def set_speed_ratio(self, limits: tuple[float, float]) -> None:
+        """Draw the target's speed ratio from another range in the episodes that begin from now on.
+
+        Args:
+            limits: greatest speed of the target as a share of the tracker's, low <= high.
+
+        Raises:
+            ValueError: for a range that is not allowed.
+        """
+        checked = world_settings(target_speed_ratio=limits).target_speed_ratio
+        self.settings = self.settings.model_copy(update={"target_speed_ratio": checked})
 
     def foreseen(self, steps: int) -> NDArray[np.float64]:
         """Where the targets would go in truth, (W, S, 2) metres in the world, see `envs.foresight`."""

@@ -114,6 +114,7 @@ class TrainingWorlds:
     Attributes:
         state: `map` (W, C, G, G) and `vector` (W, D) after the last step.
         final_state: the last state of the episodes that ended with it; the rows of the others mean nothing.
+        began: (W,) whether the state is the first one of an episode.
     """
 
     def __init__(
@@ -154,6 +155,7 @@ class TrainingWorlds:
         self._ended: list[tuple[float, int, bool]] = []
         self.state: State = {}
         self.final_state: State = {}
+        self.began = np.ones(self.num_worlds, dtype=np.bool_)
 
     def begin(self, segment: int) -> None:
         """Begin new episodes everywhere, those of a segment of the training."""
@@ -167,7 +169,13 @@ class TrainingWorlds:
             batch.reset(list(seeds[part]))
             perceiver.begin()
         self._returns[:], self._lengths[:] = 0.0, 0
+        self.began = np.ones(self.num_worlds, dtype=np.bool_)
         self._gather()
+
+    def set_speed_ratio(self, limits: tuple[float, float]) -> None:
+        """Draw the target's speed ratio from another range in the episodes that begin from now on."""
+        for batch in self._batches:
+            batch.set_speed_ratio(limits)
 
     def step(self, actions: NDArray[Any], target_actions: NDArray[Any] | None = None) -> Stepped:
         """Move all worlds by the actions (W, 2) of trackers and of targets, which count where these are external."""
@@ -185,6 +193,7 @@ class TrainingWorlds:
             visible=np.concatenate([_at_end(out, "visible") for out in outs]).astype(np.bool_),
             contact=np.any([np.concatenate([_at_end(out, name) for out in outs]) for name in contacts], axis=0),
         )
+        self.began = stepped.done
         self._returns += stepped.reward
         self._lengths += 1
         for world in np.flatnonzero(stepped.done).tolist():
