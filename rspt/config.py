@@ -82,7 +82,7 @@ def load_config(model: type[Model], name_or_path: str, overrides: Sequence[str] 
     Args:
         model: what the recipe must fit.
         name_or_path: of the recipe.
-        overrides: `--section.key VALUE ...` as on a command line; a value is read as YAML.
+        overrides: `--section.key VALUE ...` as on a command line; a value is read as YAML, several are a list.
 
     Raises:
         ConfigError: if it is not found, is no valid YAML, or holds what the model does not allow.
@@ -103,6 +103,14 @@ def load_config(model: type[Model], name_or_path: str, overrides: Sequence[str] 
         raise ConfigError(f"{where}: {told}{f' (and {more} more)' if more else ''}") from None
 
 
+def _value(option: str, text: str) -> Any:
+    """What the text after an option says."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"{option}: {text!r} cannot be read as a value") from None
+
+
 def _overridden(values: dict[str, Any], overrides: Sequence[str]) -> list[list[str]]:
     """Change the values; the keys that were changed."""
     changed, rest = [], list(overrides)
@@ -111,15 +119,16 @@ def _overridden(values: dict[str, Any], overrides: Sequence[str]) -> list[list[s
         if not option.startswith("--") or option == "--":
             raise ConfigError(f"{option!r}: an option such as --teacher.batch_size 256 is needed here")
         name, equals, text = option.removeprefix("--").partition("=")
+        texts = [text]
         if not equals:
             if not rest or rest[0].startswith("--"):
                 raise ConfigError(f"{option}: the value is missing")
-            text = rest.pop(0)
+            texts = [rest.pop(0)]
+            while rest and not rest[0].startswith("--"):
+                texts.append(rest.pop(0))
         key = name.replace("-", "_").split(".")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise ConfigError(f"{option}: {text!r} cannot be read as a value") from None
+        items = [_value(option, text) for text in texts]
+        value = items[0] if len(items) == 1 else items
         section = values
         for part in key[:-1]:
             if not isinstance(section.get(part), dict):

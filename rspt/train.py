@@ -4,6 +4,7 @@ import shlex
 import sys
 from argparse import Namespace
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from rspt.config import ConfigError, find_config, load_config, read_config
@@ -30,7 +31,10 @@ def _train_tracker(options: Namespace) -> int:
 
     settings = load_config(TrackerSettings, options.config, options.overrides)
     if options.total_steps is not None:
-        settings = settings.with_total_steps(options.total_steps)
+        try:
+            settings = settings.with_total_steps(options.total_steps)
+        except ValidationError as error:
+            raise UsageError(f"--total-steps {options.total_steps}: {error.errors()[0]['msg']}") from None
     _check_device(options.device)
     console = Console(file=sys.stdout, soft_wrap=True)
     with StopRequest() as stop:

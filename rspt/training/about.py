@@ -6,12 +6,13 @@ from collections.abc import Mapping
 import rspt
 from envs.layouts import FAMILIES
 from envs.layouts.files import load_layout
+from rspt.actors import digest, load_player
 from rspt.training.settings import TrackerSettings
 from rspt.training.validation import FIRST_SEED
 
 
 def told_of(settings: TrackerSettings, before: Mapping[str, str] = {}) -> dict[str, str]:
-    """Metadata of weights: families and files that were trained on, seeds, noise.
+    """Metadata of weights: families and files that were trained on, seeds, noise, SHA-256 of trackers to escape.
 
     Args:
         settings: of the training.
@@ -21,6 +22,8 @@ def told_of(settings: TrackerSettings, before: Mapping[str, str] = {}) -> dict[s
     files = json.loads(before.get("layout_files", "{}"))
     files |= {name: load_layout(name).hash for name in worlds.layouts if name not in FAMILIES}
     families = [*filter(None, before.get("families", "").split(",")), *worlds.layouts]
+    escaped = () if settings.escape is None else settings.escape.trackers
+    trackers = {name: digest(load_player(name, "tracker").actor) for name in escaped}
     return {
         "rspt": rspt.__version__,
         "families": ",".join(name for name in dict.fromkeys(families) if name in FAMILIES),
@@ -29,6 +32,7 @@ def told_of(settings: TrackerSettings, before: Mapping[str, str] = {}) -> dict[s
         "ablation": worlds.perception.ablation,
         "seed": str(settings.seed),
         "validation_seeds": f"from {FIRST_SEED}",
+        **({"escaped_trackers": json.dumps(trackers, sort_keys=True)} if trackers else {}),
     }
 
 

@@ -25,6 +25,7 @@ _PANELS = (
         "share of the episodes",
         {
             "train/success": "target kept, training",
+            "escape/rate": "target lost, escape",
             "validation/success": "target kept, validation",
             "validation/success_safe": "and nothing touched, validation",
         },

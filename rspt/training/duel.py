@@ -11,7 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agents.networks import Actor
-from agents.seat import Seat
+from agents.seat import Chosen, Seat
 from envs.threads import Threads
 from rspt.privileged import PRIVILEGED_WIDTH, privileged_vectors
 from rspt.target_state import target_state_space, target_states
@@ -207,7 +207,7 @@ class DuelStage:
             counted = (hidden_steps < self.settings.search_steps) | (self._scripted == 0)
             asked = self._rng.random(self.worlds.num_worlds) < self.settings.lesson_share
             self._lesson.show((hidden_steps > 0) | asked, self.tracker.memory.cpu())
-        chosen = self.tracker.choose(seen) if self.settings.tracker_learns else self.tracker.best(seen)
+        chosen = self.tracker.choose(seen) if self.settings.tracker_learns else self._best(seen)
         played = chosen.played
         target_actions = np.zeros((self.worlds.num_worlds, 2))
         if self.target is not None and len(self._learner):
@@ -239,6 +239,10 @@ class DuelStage:
             self._pool.deal(stepped.done[self._pooled])
         of_target = float(stepped.target_reward[self._learner].mean()) if len(self._learner) else 0.0
         return float(stepped.reward.mean()), of_target
+
+    def _best(self, seen: State) -> Chosen:
+        """What a tracker that does not learn does in all worlds."""
+        return self.tracker.best(seen)
 
     def _bootstrap(
         self, truncated: NDArray[np.bool_], tracker_reward: NDArray[np.float64], target_reward: NDArray[np.float64]

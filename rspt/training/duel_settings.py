@@ -121,3 +121,29 @@ class EscapeSettings(DuelSettings):
     """As in the duel."""
     critic_steps: int = Field(20_000, ge=0, le=1_000_000_000)
     """As in the duel."""
+    trackers: tuple[str, ...] = ()
+    """Trackers to escape, `pretrained` or paths; one world after the other takes the next. If none are named, the
+    tracker of the training is in all worlds."""
+    anneal_from: float | None = Field(None, ge=0.05, le=2.0)
+    """The target's greatest speed as a share of the tracker's at the beginning: who is as fast gets away often enough
+    to learn how. It goes along a line to `worlds.speed_ratio`, which holds from the beginning if this is null."""
+    anneal_steps: int = Field(300_000, ge=1, le=1_000_000_000)
+    """Steps of the worlds until it is there."""
+    flat_steps: int | None = Field(None, ge=1, le=1_000_000_000)
+    """Steps of the worlds in which episodes are counted, in one such stretch after the other once the speed ratio is
+    there: the stage ends when the share of those in which the target got away has not risen from one stretch to the
+    next. A multiple of `checkpoint_steps`, at which episodes are cut, makes the stretches alike. If it is null, only
+    `total_steps` ends the stage."""
+    flat_tolerance: float = Field(0.02, ge=0.0, le=1.0)
+    """A share that has risen by no more has not risen."""
+
+    @model_validator(mode="after")
+    def _escapes(self) -> Self:
+        if self.trackers and self.tracker_learns:
+            raise ValueError(f"trackers {', '.join(self.trackers)} do not learn, but tracker_learns is true")
+        if self.anneal_from is not None and self.anneal_steps > self.total_steps:
+            raise ValueError(
+                f"anneal_steps {self.anneal_steps} must not exceed total_steps {self.total_steps}: the speed ratio of"
+                " the worlds would never be reached"
+            )
+        return self

@@ -52,7 +52,7 @@ class TrackerSettings(Settings):
     """The tracker to begin with: `pretrained`, or the path of a checkpoint, of a run or of a file of weights; a new one
     if it is null."""
     target_from: str | None = None
-    """The learning target to begin with, likewise: `learned`, or a path."""
+    """The learning target to begin with, likewise: `learned`, `learned-heldout`, or a path."""
     worlds: TrainingWorldsSettings = TrainingWorldsSettings()
     """The worlds."""
     network: NetworkSettings = NetworkSettings()
@@ -88,11 +88,15 @@ class TrackerSettings(Settings):
         return sum(stage.total_steps for stage in self.stages.values())
 
     def with_total_steps(self, total_steps: int) -> Self:
-        """The same with so many steps in all, shared out among the stages as they were."""
+        """The same with so many steps in all, shared out among the stages as they were.
+
+        Raises:
+            ValidationError: if a stage is too short then for what it is to do.
+        """
         factor = total_steps / max(self.total_steps, 1)
         return self.model_copy(
             update={
-                name: stage.model_copy(update={"total_steps": max(1, round(factor * stage.total_steps))})
+                name: type(stage)(**{**dict(stage), "total_steps": max(1, round(factor * stage.total_steps))})
                 for name, stage in self.stages.items()
             }
         )

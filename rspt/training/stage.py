@@ -26,7 +26,7 @@ class Stage(Protocol):
 
     Attributes:
         driven: steps of the worlds so far.
-        total_steps: after so many it has come to its end.
+        total_steps: after so many it has come to its end; a stage that sees that it is there lowers it.
     """
 
     driven: int

@@ -3,9 +3,11 @@
 import torch
 
 from agents.networks import Actor
+from rspt.actors import load_player
 from rspt.perceiver import state_space
 from rspt.training.clone import CloneStage
 from rspt.training.duel import DuelStage
+from rspt.training.escape import EscapeStage
 from rspt.training.settings import StageName, TrackerSettings
 from rspt.training.stage import Actors, Stage
 from rspt.training.teacher import TeacherStage
@@ -27,16 +29,28 @@ def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, de
     if name == "clone":
         assert settings.clone is not None
         return CloneStage(settings.clone, worlds, actors["tracker"], seed=seed + _SEED_STEP)
-    duel, turn = (settings.escape, 3) if name == "escape" else (settings.duel, 2)
-    assert duel is not None
     skilled = settings.teacher is not None or settings.start_from is not None
+    tracker, target = actors["tracker"], actors.get("target")
+    if name == "escape":
+        assert settings.escape is not None
+        return EscapeStage(
+            settings.escape,
+            worlds,
+            tracker=tracker,
+            skilled=skilled,
+            target=target,
+            seed=seed + 3 * _SEED_STEP,
+            device=device,
+            trackers=[load_player(path, "tracker").actor for path in settings.escape.trackers],
+        )
+    assert settings.duel is not None
     return DuelStage(
-        duel,
+        settings.duel,
         worlds,
-        tracker=actors["tracker"],
+        tracker=tracker,
         skilled=skilled,
-        target=actors.get("target"),
-        seed=seed + turn * _SEED_STEP,
+        target=target,
+        seed=seed + 2 * _SEED_STEP,
         device=device,
         sequence_steps=settings.network.sequence_steps,
     )

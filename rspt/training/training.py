@@ -95,17 +95,22 @@ def _given_players(settings: TrackerSettings) -> dict[Role, Player]:
     """Those that a training begins with, before it makes a folder."""
     given: dict[Role, Player] = {}
     wanted: dict[Role, tuple[str, str | None]] = {
-        "tracker": ("start_from", settings.start_from),
-        "target": ("target_from", settings.target_from),
+        "tracker": ("start-from", settings.start_from),
+        "target": ("target-from", settings.target_from),
     }
     for role, (key, name) in wanted.items():
         if name is not None:
-            try:
-                given[role] = load_player(name, role)
-            except UsageError as error:
-                told = str(error).removeprefix(f"{name}: ")
-                raise UsageError(f"--{key.replace('_', '-')} {name}: {told}") from None
+            given[role] = _given_player(key, name, role)
+    for name in () if settings.escape is None else settings.escape.trackers:
+        _given_player("escape.trackers", name, "tracker")
     return given
+
+
+def _given_player(key: str, name: str, role: Role) -> Player:
+    try:
+        return load_player(name, role)
+    except UsageError as error:
+        raise UsageError(f"--{key} {name}: {str(error).removeprefix(f'{name}: ')}") from None
 
 
 class _Training:
@@ -135,6 +140,12 @@ class _Training:
     def _driven(self) -> int:
         """Steps of the worlds in all stages so far."""
         return sum(self._done.values()) + self._stage.driven
+
+    @property
+    def _total_steps(self) -> int:
+        """Steps of the worlds in all stages, as far as is known: one may end before its time."""
+        later = list(self._settings.stages.values())[len(self._done) + 1 :]
+        return sum(self._done.values()) + self._stage.total_steps + sum(stage.total_steps for stage in later)
 
     @property
     def _whole_episodes_end(self) -> bool:
@@ -187,6 +198,7 @@ class _Training:
             rate = (self._driven - before) / (time.perf_counter() - start)
             self._log(done, rate)
             self._check(done)
+            bar.total = self._total_steps
             bar.update(self._driven - before)
             bar.set_postfix_str(f"{self._name}: {self._told()}" if self._ended else self._name)
             if stop:
@@ -267,6 +279,7 @@ class _Training:
                 "state": self._stage.state(),
                 "best": self._best,
                 "ended": [list(episode) for episode in self._ended],
+                "finished": self._stage.driven >= self._stage.total_steps,
             },
             self._run.config,
             exact=exact,
@@ -306,7 +319,9 @@ class _Training:
         self._run.rewind(checkpoint.step)
         exactly = "exactly as if it had not stopped" if checkpoint.exact else "with new episodes"
         told = f"Going on after {checkpoint.step:,} steps, {exactly}."
-        if checkpoint.step >= self._settings.total_steps:
+        last = len(self._done) + 1 == len(self._names)
+        # checkpoints of before do not say whether their stage came to its end
+        if last and trainer.get("finished", checkpoint.step >= self._settings.total_steps):
             told = f"All {checkpoint.step:,} steps are done, nothing is left to train."
         self._console.print(told, highlight=False)
         state: dict[str, Any] = trainer["state"]

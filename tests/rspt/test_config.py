@@ -100,6 +100,14 @@ def test_values_are_changed_on_the_command_line(tmp_path, overrides, speed_mps, 
     assert (None if course.lap is None else course.lap.speed_mps) == speed_mps
 
 
+def test_several_values_are_a_list():
+    overrides = ["--worlds.speed_ratio", "0.7", "0.85", "--worlds.layouts", "[rooms]", "--seed", "3"]
+    settings = load_config(TrackerSettings, "best_response", overrides)
+    assert settings.worlds.speed_ratio == (0.7, 0.85)
+    assert settings.worlds.layouts == ("rooms",)
+    assert settings.seed == 3
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -107,6 +115,7 @@ def test_values_are_changed_on_the_command_line(tmp_path, overrides, speed_mps, 
         (["--lup.speed_mps", "1"], r"--lup\.speed_mps: unknown key 'lup', did you mean 'lap'\?"),
         (["--lap.speed_mps", "9"], r"^--lap\.speed_mps: Input .*less than or equal to 2 \(got 9\)"),
         (["--laps"], "--laps: the value is missing"),
+        (["--laps", "2", "3"], r"--laps: .*integer.* \(got \[2, 3\]\)"),
         (["--laps", "--lap.speed_mps", "1"], "--laps: the value is missing"),
         (["laps", "2"], "'laps': an option such as"),
         (["--laps", "[1"], "cannot be read as a value"),
