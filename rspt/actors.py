@@ -8,12 +8,28 @@ from typing import NamedTuple
 
 from agents.networks import Actor, Sizes
 from rspt.errors import UsageError
+from rspt.target import LEARNED
 from rspt.training.agent_weights import Role
 from rspt.training.checkpoints import load_agent_weights
 
-SHIPPED: dict[str, Role] = {"pretrained": "tracker", "learned": "target"}
-"""The names of the players that come with the package."""
 
+class Shipped(NamedTuple):
+    """A player that comes with the package.
+
+    Attributes:
+        role: which player it is.
+        file: its name in the folder of weights.
+    """
+
+    role: Role
+    file: str
+
+
+SHIPPED = {
+    "pretrained": Shipped("tracker", "tracker.safetensors"),
+    **{name: Shipped("target", file) for name, file in LEARNED.items()},
+}
+"""By their names."""
 
 _FOLDERS_UP = 4
 """A checkpoint's file lies so many levels, counted with itself, below its run's folder."""
@@ -39,10 +55,12 @@ def load_player(name_or_path: str | Path, role: Role) -> Player:
     """
     path = path_of(name_or_path, role)
     if not path.exists():
-        shipped = next(name for name, whose in SHIPPED.items() if whose == role)
+        names = [name for name, shipped in SHIPPED.items() if shipped.role == role]
+        if str(name_or_path) in names:
+            raise UsageError(f"{name_or_path}: this version of rspt comes without it (there is no {path})")
         raise UsageError(
-            f"{path}: no such file or folder; a {role} is {shipped!r}, or the path of a run such as one that"
-            " `rspt train --config rspt --out runs/rspt` makes, of a checkpoint, or of a .safetensors file"
+            f"{path}: no such file or folder; a {role} is {' or '.join(map(repr, names))}, or the path of a run such as"
+            " one that `rspt train --config rspt --out runs/rspt` makes, of a checkpoint, or of a .safetensors file"
         )
     weights = load_agent_weights(path, role=role)
     try:
@@ -55,8 +73,9 @@ def load_player(name_or_path: str | Path, role: Role) -> Player:
 
 def path_of(name_or_path: str | Path, role: Role) -> Path:
     """The file or folder; a run's folder stands for the file of the player in it."""
-    if SHIPPED.get(str(name_or_path)) == role:
-        return Path(str(resources.files("rspt") / "weights" / f"{role}.safetensors"))
+    shipped = SHIPPED.get(str(name_or_path))
+    if shipped is not None and shipped.role == role:
+        return Path(str(resources.files("rspt") / "weights" / shipped.file))
     path = Path(name_or_path)
     inside = path / f"{role}.safetensors"
     return inside if inside.is_file() and not (path / "manifest.json").exists() else path

@@ -115,7 +115,10 @@ def _add_play(commands: Any) -> None:
     play.add_argument("--agent", default="pretrained", metavar="NAME|PATH", help="tracker (default: pretrained)")
     play.add_argument("--layout", default="rooms", metavar="NAME|FILE", help="family or map file (default: rooms)")
     play.add_argument(
-        "--target-policy", default="goal", metavar="NAME|PATH", help="script, `learned` or a file (default: goal)"
+        "--target-policy",
+        default="goal",
+        metavar="NAME|PATH",
+        help="script, `learned`, `learned-heldout` or a file (default: goal)",
     )
     play.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the episode (default: 0)")
     play.add_argument("--speed-ratio", type=float, default=0.7, metavar="X", help="target's speed (default: 0.7)")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 SCRIPTS = tuple(name for name in POLICY_NAMES if name not in ("external", "replay"))
 """Targets that need no more than a name."""
+LEARNED = {"learned": "target.safetensors", "learned-heldout": "target-v1.safetensors"}
+"""Learned targets that come with the package, and their files. `learned` comes out of the shipped tracker's own duel;
+`learned-heldout` has learned to escape other trackers, and no training meets it."""
 
 
 class LearnedTarget:
@@ -56,7 +59,7 @@ class LearnedTarget:
 
 
 def load_target(name_or_path: str | Path) -> LearnedTarget:
-    """A learned target: `learned`, the one that comes with the package, or one of a run, checkpoint or file.
+    """A learned target: one of LEARNED, which come with the package, or one of a run, checkpoint or file.
 
     Raises:
         UsageError: if there is none, or it cannot be used.
@@ -72,6 +75,6 @@ def named_target(name: str) -> LearnedTarget | str:
     Raises:
         UsageError: if there is no such target.
     """
-    if name in SCRIPTS or name == "learned" or Path(name).exists():
+    if name in SCRIPTS or name in LEARNED or Path(name).exists():
         return name if name in SCRIPTS else load_target(name)
-    raise UsageError(f"unknown target policy {unknown(name, [*SCRIPTS, 'learned'])}, or the path of a learned target")
+    raise UsageError(f"unknown target policy {unknown(name, [*SCRIPTS, *LEARNED])}, or the path of a learned target")

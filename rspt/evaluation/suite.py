@@ -16,7 +16,7 @@ from envs.settings import Settings, unknown
 from envs.world_settings import MAX_DISTRACTORS, MAX_LATENCY_STEPS, RandomizeSettings
 from rspt.config import ConfigError, configs_folder, load_config
 from rspt.perception.pipeline import LocalizerName
-from rspt.target import SCRIPTS
+from rspt.target import LEARNED, SCRIPTS
 
 EPISODES_MAX = 400
 """So many episodes of each layout family a suite lists; an evaluation plays the first ones."""
@@ -34,7 +34,7 @@ class Condition(Settings):
     """What a group of episodes has in common beside its layout."""
 
     target: str = "goal"
-    """Who acts for the target: a script, `learned`, or the path of a learned target."""
+    """Who acts for the target: a script, `learned`, `learned-heldout`, or the path of a learned target."""
     speed_ratio: float = Field(0.7, ge=0.05, le=2.0)
     """The target's greatest speed as a share of the tracker's."""
     noise: str = "none"
@@ -63,8 +63,8 @@ class Condition(Settings):
     @field_validator("target")
     @classmethod
     def _target(cls, value: str) -> str:
-        if value not in (*SCRIPTS, "learned") and not Path(value).exists():
-            raise ValueError(f"unknown target {unknown(value, [*SCRIPTS, 'learned'])}, or the path of a learned one")
+        if value not in (*SCRIPTS, *LEARNED) and not Path(value).exists():
+            raise ValueError(f"unknown target {unknown(value, [*SCRIPTS, *LEARNED])}, or the path of a learned one")
         return value
 
     @field_validator("noise")

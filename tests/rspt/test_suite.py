@@ -1,5 +1,7 @@
 """Suites: frozen, apart from what is trained on, and clear about what is wrong with one."""
 
+from importlib.resources import files
+
 import pytest
 import yaml
 
@@ -8,8 +10,9 @@ from envs.sensors.noise import PRESETS
 from envs.world_settings import RandomizeSettings
 from rspt.agent import load_agent
 from rspt.config import ConfigError, configs_folder, load_config
+from rspt.errors import UsageError
 from rspt.evaluation import suite as suites_module
-from rspt.evaluation.plan import Entry, Ground, Piece
+from rspt.evaluation.plan import Entry, Ground, Piece, plan_of
 from rspt.evaluation.running import cell_of
 from rspt.evaluation.suite import (
     EPISODES_MAX,
@@ -21,6 +24,7 @@ from rspt.evaluation.suite import (
     load_suite,
     suites,
 )
+from rspt.target import LEARNED
 from rspt.training.settings import TrackerSettings
 
 
@@ -148,6 +152,15 @@ def test_mistakes_in_a_suite_are_told(tmp_path, change, message):
     path.write_text(yaml.safe_dump(good | change))
     with pytest.raises(ConfigError, match=message):
         load_suite(str(path))
+
+
+@pytest.mark.skipif((files("rspt") / "weights" / LEARNED["learned-heldout"]).is_file(), reason="the target is there")
+def test_a_shipped_target_that_is_not_there_is_told(tmp_path):
+    assert Condition(target="learned-heldout").target == "learned-heldout"
+    with pytest.raises(UsageError, match=r"^learned-heldout: this version of rspt comes without it .*target-v1"):
+        plan_of("validation", ["pid"], targets=["learned-heldout"])
+    with pytest.raises(UsageError, match="unknown target policy 'learned-held-out', did you mean 'learned-heldout'"):
+        plan_of("validation", ["pid"], targets=["learned-held-out"])
 
 
 def test_an_unknown_suite_is_told_with_the_nearest_name(tmp_path):
