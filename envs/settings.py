@@ -32,7 +32,9 @@ def sentence(model: type[BaseModel], problem: Mapping[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"the key {'.'.join(place)!r} is missing"
     text = problem["msg"].removeprefix("Value error, ")
-    value = "" if repr(problem["input"]) in text else f" (got {problem['input']!r})"
+    # fields that contradict each other are named in the text; the whole section would bury it
+    several = problem["type"] == "value_error" and isinstance(problem["input"], dict)
+    value = "" if several or repr(problem["input"]) in text else f" (got {problem['input']!r})"
     return f"{'.'.join(place) or 'settings'}: {text}{value}"
 
 

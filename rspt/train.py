@@ -34,7 +34,9 @@ def _train_tracker(options: Namespace) -> int:
         try:
             settings = settings.with_total_steps(options.total_steps)
         except ValidationError as error:
-            raise UsageError(f"--total-steps {options.total_steps}: {error.errors()[0]['msg']}") from None
+            raise UsageError(
+                f"--total-steps {options.total_steps}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+            ) from None
     _check_device(options.device)
     console = Console(file=sys.stdout, soft_wrap=True)
     with StopRequest() as stop:

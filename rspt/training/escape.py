@@ -29,6 +29,7 @@ class EscapeStage(DuelStage):
         target: the actor to begin with, a new one if None.
         seed: of everything that is drawn.
         device: where the target learns.
+        sequence_steps: as in the duel.
         trackers: to escape; one world after the other takes the next.
     """
 
@@ -42,9 +43,19 @@ class EscapeStage(DuelStage):
         target: Actor | None,
         seed: int,
         device: str = "cpu",
+        sequence_steps: int = 1,
         trackers: Sequence[Actor] = (),
     ) -> None:
-        super().__init__(settings, worlds, tracker=tracker, skilled=skilled, target=target, seed=seed, device=device)
+        super().__init__(
+            settings,
+            worlds,
+            tracker=tracker,
+            skilled=skilled,
+            target=target,
+            seed=seed,
+            device=device,
+            sequence_steps=sequence_steps,
+        )
         self._anneal_from, self._anneal_steps = settings.anneal_from, settings.anneal_steps
         self._ratio = self._last_ratio = worlds.speed_ratio
         self._agents = [LearnedAgent(actor) for actor in trackers]

@@ -41,6 +41,7 @@ def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, de
             target=target,
             seed=seed + 3 * _SEED_STEP,
             device=device,
+            sequence_steps=settings.network.sequence_steps,
             trackers=[load_player(path, "tracker").actor for path in settings.escape.trackers],
         )
     assert settings.duel is not None

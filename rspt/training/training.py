@@ -101,8 +101,14 @@ def _given_players(settings: TrackerSettings) -> dict[Role, Player]:
     for role, (key, name) in wanted.items():
         if name is not None:
             given[role] = _given_player(key, name, role)
+    ablation = settings.worlds.perception.ablation
     for name in () if settings.escape is None else settings.escape.trackers:
-        _given_player("escape.trackers", name, "tracker")
+        trained_on = _given_player("escape.trackers", name, "tracker").record.get("ablation", "none")
+        if trained_on != ablation:
+            raise UsageError(
+                f"--escape.trackers {name}: was trained with worlds.perception.ablation {trained_on!r}, here it would"
+                f" be shown {ablation!r}"
+            )
     return given
 
 

@@ -204,9 +204,9 @@ def test_a_best_response_ends_when_nothing_is_gained_and_goes_on_exactly(tmp_pat
     assert "All 1,792 steps are done" in run(settings, again, resume=True)
 
 
-def saved(path, action):
+def saved(path, action, **about):
     actor = tracker(action)
-    save_agent_weights(path, AgentWeights("tracker", actor.sizes._asdict(), dict(actor.state_dict())))
+    save_agent_weights(path, AgentWeights("tracker", actor.sizes._asdict(), dict(actor.state_dict()), about))
     return str(path)
 
 
@@ -232,9 +232,11 @@ def test_a_target_that_is_held_out_escapes_the_trackers_that_are_named(tmp_path)
             stage.restore(checkpoint.trainer["state"])
     finally:
         stage.close()
-    with pytest.raises(UsageError, match=r"^--escape\.trackers nowhere: no such file or folder"):
-        escape = settings.escape.model_copy(update={"trackers": ("nowhere",)})
-        run(settings.model_copy(update={"escape": escape}), tmp_path / "other")
+    blind = saved(tmp_path / "blind.safetensors", (0.0, 0.0), ablation="no_map")
+    for name, message in (("nowhere", "no such file or folder"), (blind, "was trained with .* 'no_map'")):
+        escape = settings.escape.model_copy(update={"trackers": (name,)})
+        with pytest.raises(UsageError, match=rf"^--escape\.trackers {name}: {message}"):
+            run(settings.model_copy(update={"escape": escape}), tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 
