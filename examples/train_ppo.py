@@ -24,19 +24,19 @@ DEFAULT_FILE = "ppo_tracker.pt"
 
 
 class Network(nn.Module):
-    """Actor and critic on the structure-aware state: map (n, 5, 32, 32) and vector (n, 51)."""
+    """Actor and critic on the structure-aware state: map (n, 6, 32, 32) and vector (n, 75)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.maps = nn.Sequential(
-            nn.Conv2d(5, 16, 4, stride=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2), nn.ReLU(),
+            nn.Conv2d(6, 16, 4, stride=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2), nn.ReLU(),
             nn.Conv2d(32, 32, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(128), nn.ReLU(),
         )  # fmt: skip
         self.join = nn.Sequential(nn.LazyLinear(128), nn.Tanh(), nn.Linear(128, 128), nn.Tanh())
         self.mean, self.value = nn.Linear(128, 2), nn.Linear(128, 1)
         self.log_std = nn.Parameter(torch.full((2,), -0.7))
         nn.init.orthogonal_(self.mean.weight, 0.01)
-        self(torch.zeros(1, 5, 32, 32), torch.zeros(1, 51))  # the lazy layers find their sizes
+        self(torch.zeros(1, 6, 32, 32), torch.zeros(1, 75))  # the lazy layers find their sizes
 
     def forward(self, maps: torch.Tensor, vectors: torch.Tensor) -> tuple[Normal, torch.Tensor]:
         joined = self.join(torch.cat([self.maps(maps), vectors], dim=1))

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from agents.networks import Actor, Sizes
 from rspt.errors import UsageError
+from rspt.perception.state import MAP_CHANNELS, VECTOR_WIDTH
+from rspt.perception.window import EgoWindow
 from rspt.target import LEARNED
 from rspt.training.agent_weights import Role
 from rspt.training.checkpoints import load_agent_weights
@@ -68,7 +70,21 @@ def load_player(name_or_path: str | Path, role: Role) -> Player:
         actor.load_state_dict(weights.tensors)
     except (TypeError, KeyError, RuntimeError) as error:
         raise UsageError(f"{path}: holds no {role} of this version ({error})") from None
+    if role == "tracker":
+        _check_sight(path, actor.sizes, weights.about.get("ablation", "none"))
     return Player(actor, weights.about)
+
+
+def _check_sight(path: Path, sizes: Sizes, ablation: str) -> None:
+    """Refuse a tracker that was trained on a state of another layout."""
+    cells = EgoWindow().cells
+    wanted = (len(MAP_CHANNELS), cells, cells)
+    maps = sizes.map_shape if ablation != "frames" else wanted  # images have any size
+    if (maps, sizes.numbers) != (wanted, VECTOR_WIDTH):
+        raise UsageError(
+            f"{path}: the tracker sees maps {maps} and vectors ({sizes.numbers},), this version of rspt makes {wanted}"
+            f" and ({VECTOR_WIDTH},): train it anew"
+        )
 
 
 def path_of(name_or_path: str | Path, role: Role) -> Path:

@@ -11,7 +11,7 @@ from envs.layouts.layout import Layout
 from rspt.agent import LoadedAgent
 from rspt.duel_state_v0 import DuelStateEnv
 from rspt.signals import StopRequest
-from rspt.target import LearnedTarget
+from rspt.target import LearnedTarget, RecordedTarget
 from rspt.video import VideoWriter
 
 
@@ -38,7 +38,7 @@ class Match:
 
     Args:
         tracker: who tracks.
-        target: a learned target, or the name of a script.
+        target: the name of a script, a learned target, or a recorded one, of whose tracks the first is replayed.
         layout: a family's name, a map file or a layout.
         render_mode: `rgb_array`, `human` (PyBullet's window) or None.
         arguments: further ones of `rspt.duel_state_v0.parallel_env`.
@@ -47,14 +47,16 @@ class Match:
     def __init__(
         self,
         tracker: LoadedAgent,
-        target: LearnedTarget | str,
+        target: LearnedTarget | RecordedTarget | str,
         layout: str | Layout,
         *,
         render_mode: str | None = "rgb_array",
         **arguments: Any,
     ) -> None:
         self._tracker, self._target = tracker, target
-        script = target if isinstance(target, str) else "external"
+        script: Any = target if isinstance(target, str) else "external"
+        if isinstance(target, RecordedTarget):
+            script = target.policies([0])
         arguments = {"ablation": tracker.ablation, "predictor": tracker.predictor, **arguments}
         self.env = DuelStateEnv(layout=layout, target_policy=script, render_mode=render_mode, **arguments)
 

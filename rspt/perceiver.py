@@ -27,7 +27,7 @@ from rspt.perception.window import EgoWindow
 from rspt.truth import TrueFuture, TrueMap
 from rspt.warmup import WarmUp
 
-Ablation = Literal["none", "no_map", "single_frame", "true_map", "no_prediction", "true_future", "frames"]
+Ablation = Literal["none", "no_map", "single_frame", "true_map", "no_prediction", "no_belief", "true_future", "frames"]
 VIDEO_RESOLUTION_MIN = (160, 120)
 _WINDOW = EgoWindow()
 
@@ -41,8 +41,9 @@ class PerceptionSettings(Settings):
     predictor: str = "learned"
     """Who predicts its trajectory: `learned`, `kalman`, `constant_velocity`, `constant_position`, or a weights file."""
     ablation: Ablation = "none"
-    """What the state lacks or knows: `no_map` (no surroundings), `single_frame` (not fused over time), `true_map`,
-    `no_prediction`, `true_future`, or `frames` (none of it: depth image and target mask instead of the map)."""
+    """What the state lacks or knows: `no_map` (no surroundings, and no belief in them), `single_frame` (not fused over
+    time), `true_map`, `no_prediction` (neither a path nor a belief), `no_belief`, `true_future`, or `frames` (none of
+    it: depth image and target mask instead of the map)."""
 
     @field_validator("predictor")
     @classmethod
@@ -164,6 +165,7 @@ class Perceiver:
             local_map=local_map,
             fused=settings.ablation != "single_frame",
             mapped=settings.ablation != "no_map",
+            believing=settings.ablation not in ("no_map", "no_prediction", "no_belief"),
             window=_WINDOW,
             share=self._threads.share,
         )

@@ -1,5 +1,7 @@
-"""Learned targets to play against."""
+"""Targets that are more than a script's name: learned ones, and recorded tracks."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,8 @@ from numpy.typing import NDArray
 from envs.batch import PrivilegedView
 from envs.settings import unknown
 from envs.targets.policy import POLICY_NAMES
+from envs.targets.replay import ReplayPolicy
+from envs.targets.tracks import ReplayTrack
 from rspt.errors import UsageError
 from rspt.target_state import target_states
 
@@ -17,9 +21,13 @@ if TYPE_CHECKING:
 
 SCRIPTS = tuple(name for name in POLICY_NAMES if name not in ("external", "replay"))
 """Targets that need no more than a name."""
+TRACK_SUFFIXES = (".txt", ".csv")
+"""Of files with recorded tracks."""
+TRACK_S = 8.0
+"""Tracks of a file that last less, in seconds, are left out."""
 LEARNED = {"learned": "target.safetensors", "learned-heldout": "target-v1.safetensors"}
-"""Learned targets that come with the package, and their files. `learned` comes out of the shipped tracker's own duel;
-`learned-heldout` has learned to escape other trackers, and no training meets it."""
+"""Learned targets that come with the package, and their files. `learned` comes out of the duel of an earlier tracker;
+the shipped one never met it. `learned-heldout` has learned to escape several others, and no training meets it."""
 
 
 class LearnedTarget:
@@ -58,6 +66,29 @@ class LearnedTarget:
         return self._agent.act(target_states(view, tracker_actions, visible_share, hidden_steps))
 
 
+class RecordedTarget:
+    """Somebody who was recorded: each episode replays one of the tracks of a file, turned and moved to fit.
+
+    Args:
+        path: of the file, see `envs.targets.tracks.ReplayTrack`.
+
+    Attributes:
+        name: the path.
+        sha256: of the file.
+
+    Raises:
+        TrackError: if the file holds no track that lasts long enough.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.name, self.sha256 = str(path), hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        self._tracks = ReplayTrack.all_from_file(path, least_s=TRACK_S)
+
+    def policies(self, seeds: Sequence[int]) -> tuple[ReplayPolicy, ...]:
+        """The track of each episode, by its seed."""
+        return tuple(ReplayPolicy(track=self._tracks[seed % len(self._tracks)]) for seed in seeds)
+
+
 def load_target(name_or_path: str | Path) -> LearnedTarget:
     """A learned target: one of LEARNED, which come with the package, or one of a run, checkpoint or file.
 
@@ -69,12 +100,25 @@ def load_target(name_or_path: str | Path) -> LearnedTarget:
     return LearnedTarget(str(name_or_path), load_player(name_or_path, "target").actor)
 
 
-def named_target(name: str) -> LearnedTarget | str:
-    """The name of a script, or a learned target.
+def is_recorded(name: str) -> bool:
+    """Whether a name is that of a file of recorded tracks."""
+    return Path(name).suffix in TRACK_SUFFIXES and Path(name).is_file()
+
+
+def named_target(name: str) -> "LearnedTarget | RecordedTarget | str":
+    """The name of a script, or a learned or recorded target.
 
     Raises:
         UsageError: if there is no such target.
+        TrackError: for a file of tracks that cannot be used.
     """
-    if name in SCRIPTS or name in LEARNED or Path(name).exists():
-        return name if name in SCRIPTS else load_target(name)
-    raise UsageError(f"unknown target policy {unknown(name, [*SCRIPTS, *LEARNED])}, or the path of a learned target")
+    if name in SCRIPTS:
+        return name
+    if is_recorded(name):
+        return RecordedTarget(name)
+    if name in LEARNED or Path(name).exists():
+        return load_target(name)
+    raise UsageError(
+        f"unknown target policy {unknown(name, [*SCRIPTS, *LEARNED])}, or the path of a learned target or of recorded"
+        f" tracks ({', '.join(TRACK_SUFFIXES)})"
+    )

@@ -28,7 +28,8 @@ class TrackStateEnv(gymnasium.Env[Observation, Any], EzPickle):
         action: `continuous`, a Box of forward speed and turn rate in [-1, 1], or `discrete7`.
         localizer: `mask`, `box` or `video`.
         predictor: `learned`, `kalman`, `constant_velocity`, `constant_position`, or a file of weights.
-        ablation: `none`, `no_map`, `single_frame`, `true_map`, `no_prediction`, `true_future` or `frames`.
+        ablation: `none`, `no_map`, `single_frame`, `true_map`, `no_prediction`, `no_belief`,
+            `true_future` or `frames`.
         arguments: as `RSPT/Track-v0` takes them.
 
     Raises:

@@ -72,16 +72,29 @@ class ReplayTrack:
             TrackError: naming the file and, where there is one, the line, the field, its value and what is allowed.
         """
         path = Path(path)
-        lines = read_text(path, limit_bytes=SIZE_LIMIT_BYTES, error=TrackError).split("\n")
-        chosen = _format_of(path, lines) if file_format == "auto" else file_format
-        rows = list(_citr_rows(path, lines) if chosen == "citr" else _eth_rows(path, lines, chosen))
-        if not rows:
-            raise TrackError(f"{path}: holds no track")
-        numbers = np.array([(row.track, row.frame, row.x, row.y) for row in rows])
-        frame_s = 1.0 / _CITR_HZ if chosen == "citr" else _ANNOTATION_S / _frame_step(numbers[:, 1])
-        track = numbers[numbers[:, 0] == _chosen_id(path, numbers[:, 0], track_id)]
-        step_s = frame_s if chosen == "citr" else _ANNOTATION_S
-        return cls._resampled(path, track, frame_s=frame_s, step_s=step_s)
+        read = _read(path, file_format)
+        track = read.rows[read.rows[:, 0] == _chosen_id(path, read.rows[:, 0], track_id)]
+        return cls._resampled(path, track, frame_s=read.frame_s, step_s=read.step_s)
+
+    @classmethod
+    def all_from_file(
+        cls, path: str | Path, *, least_s: float, file_format: TrackFormat = "auto"
+    ) -> "list[ReplayTrack]":
+        """Read all tracks of a file that last so many seconds at least, in the order of their ids; see `from_file`.
+
+        Raises:
+            TrackError: likewise; or if no track lasts so long.
+        """
+        path = Path(path)
+        read = _read(path, file_format)
+        found = []
+        for number in np.unique(read.rows[:, 0]):
+            track = read.rows[read.rows[:, 0] == number]
+            if np.ptp(track[:, 1]) * read.frame_s >= least_s:
+                found.append(cls._resampled(path, track, frame_s=read.frame_s, step_s=read.step_s))
+        if not found:
+            raise TrackError(f"{path}: no track lasts {least_s:g} s")
+        return found
 
     @classmethod
     def _resampled(cls, path: Path, track: NDArray[np.float64], *, frame_s: float, step_s: float) -> "ReplayTrack":
@@ -101,11 +114,30 @@ class ReplayTrack:
         return cls.from_array(points, dt_s=step_s, source=name)
 
 
+class _Read(NamedTuple):
+    """A file's rows (n, 4) of id, frame, x and y, and the seconds of a frame and of a step of its tracks."""
+
+    rows: NDArray[np.float64]
+    frame_s: float
+    step_s: float
+
+
 class _Row(NamedTuple):
     track: int
     frame: float
     x: float
     y: float
+
+
+def _read(path: Path, file_format: TrackFormat) -> _Read:
+    lines = read_text(path, limit_bytes=SIZE_LIMIT_BYTES, error=TrackError).split("\n")
+    chosen = _format_of(path, lines) if file_format == "auto" else file_format
+    rows = list(_citr_rows(path, lines) if chosen == "citr" else _eth_rows(path, lines, chosen))
+    if not rows:
+        raise TrackError(f"{path}: holds no track")
+    numbers = np.array([(row.track, row.frame, row.x, row.y) for row in rows])
+    frame_s = 1.0 / _CITR_HZ if chosen == "citr" else _ANNOTATION_S / _frame_step(numbers[:, 1])
+    return _Read(numbers, frame_s, frame_s if chosen == "citr" else _ANNOTATION_S)
 
 
 def _format_of(path: Path, lines: list[str]) -> TrackFormat:

@@ -14,7 +14,7 @@ from rspt.agent import LoadedAgent
 from rspt.evaluation.tally import Episode, Tally
 from rspt.guests import FRAME_ID
 from rspt.perceiver import Perceiver, PerceptionSettings, settings_for
-from rspt.target import LearnedTarget
+from rspt.target import LearnedTarget, RecordedTarget
 
 
 class Stopped(Exception):  # noqa: N818 - nothing is wrong
@@ -36,7 +36,7 @@ class Cell(NamedTuple):
 
     Attributes:
         layout: a family's name, a map file or a layout.
-        target: the name of a script, or a learned target.
+        target: the name of a script, or a learned or recorded target.
         speed_ratio: the target's greatest speed as a share of the tracker's.
         noise: preset of the sensors' noise, or its settings.
         randomize: what differs of the tracker's body.
@@ -50,7 +50,7 @@ class Cell(NamedTuple):
     """
 
     layout: str | Layout
-    target: str | LearnedTarget = "goal"
+    target: str | LearnedTarget | RecordedTarget = "goal"
     speed_ratio: float = 0.7
     noise: str | NoiseSettings = "none"
     randomize: RandomizeSettings = RandomizeSettings()
@@ -62,15 +62,18 @@ class Cell(NamedTuple):
     lost_after_steps: int = 50
     episode_steps: int = 500
 
-    def world_settings(self) -> WorldSettings:
-        """Of its worlds.
+    def world_settings(self, seeds: Sequence[int] = (0,)) -> WorldSettings:
+        """Of its worlds, one for each seed.
 
         Raises:
             ValueError: for settings that are unknown or out of range.
         """
+        policy: Any = self.target if isinstance(self.target, str) else "external"
+        if isinstance(self.target, RecordedTarget):
+            policy = self.target.policies(seeds)
         arguments: dict[str, Any] = {
             "layout": self.layout,
-            "target_policy": self.target if isinstance(self.target, str) else "external",
+            "target_policy": policy,
             "target_speed_ratio": self.speed_ratio,
             "noise": self.noise,
             "randomize": self.randomize,
@@ -110,7 +113,7 @@ def play(
         LayoutError: for a layout that cannot be played.
         Stopped: if asked to stop.
     """
-    batch = WorldBatch(cell.world_settings(), len(seeds), threads=threads)
+    batch = WorldBatch(cell.world_settings(seeds), len(seeds), threads=threads)
     try:
         perceiver = Perceiver(batch, cell.perception, threads=threads)
         try:

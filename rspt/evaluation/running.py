@@ -20,7 +20,7 @@ from rspt.evaluation.tally import Episode
 from rspt.evaluation.tape import Tape, Track
 from rspt.perceiver import perception_settings
 from rspt.signals import StopRequest
-from rspt.target import LearnedTarget, named_target
+from rspt.target import LearnedTarget, RecordedTarget, named_target
 
 _POLL_S = 0.2
 
@@ -149,7 +149,7 @@ def cell_of(piece: Piece, agent: LoadedAgent) -> Cell:
 
 
 @lru_cache(maxsize=4)
-def _target(name: str) -> LearnedTarget | str:
+def _target(name: str) -> LearnedTarget | RecordedTarget | str:
     return named_target(name)
 
 

@@ -96,3 +96,52 @@ def holm(ps: Sequence[float]) -> list[float]:
         before = max(before, min(1.0, (len(ps) - rank) * ps[index]))
         corrected[index] = before
     return corrected
+
+
+def mean_over_seeds(values: ArrayLike, *, seed: int = 0) -> Interval:
+    """A mean over trainings and episodes, with its bootstrap interval over trainings, then layouts.
+
+    Args:
+        values: (S, n) of trainings with S seeds, each on the same n layouts.
+        seed: of the resampling.
+    """
+    array = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    rng = np.random.default_rng(seed)
+    means = _resampled(array, _drawn(rng, array.shape[0]), _drawn(rng, array.shape[1]))
+    low, high = np.quantile(means, (0.025, 0.975))
+    return Interval(float(array.mean()), float(low), float(high))
+
+
+def difference_over_seeds(ours: ArrayLike, theirs: ArrayLike, *, seed: int = 0) -> tuple[Interval, float]:
+    """The mean of ours minus theirs on the same layouts, each of several trainings.
+
+    Args:
+        ours: (S, n)
+        theirs: (T, n) on the same n layouts.
+        seed: of the resampling.
+
+    Returns:
+        The difference with its bootstrap interval over trainings, of each side by itself, then layouts, of both
+        together; and twice the smaller share of resamples on one side of 0, which is never 0.
+    """
+    one, other = (np.atleast_2d(np.asarray(values, dtype=np.float64)) for values in (ours, theirs))
+    rng = np.random.default_rng(seed)
+    layouts = _drawn(rng, one.shape[1])
+    differences = _resampled(one, _drawn(rng, len(one)), layouts) - _resampled(other, _drawn(rng, len(other)), layouts)
+    low, high = np.quantile(differences, (0.025, 0.975))
+    below, above = (differences <= 0.0).sum(), (differences >= 0.0).sum()
+    p = min(1.0, 2.0 * (float(min(below, above)) + 1.0) / (_RESAMPLES + 1.0))
+    return Interval(float(one.mean() - other.mean()), float(low), float(high)), p
+
+
+def _drawn(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """How often each of some is drawn (RESAMPLES, count), as a share."""
+    return rng.multinomial(count, np.full(count, 1.0 / count), size=_RESAMPLES) / count
+
+
+def _resampled(
+    values: NDArray[np.float64], seeds: NDArray[np.float64], layouts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Means (RESAMPLES,) of values (S, n) by shares of both."""
+    means: NDArray[np.float64] = ((seeds @ values) * layouts).sum(axis=1)
+    return means

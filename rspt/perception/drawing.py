@@ -79,6 +79,7 @@ def draw_map(
     past: ArrayLike | None = None,
     robot_past: ArrayLike | None = None,
     future: Future | None = None,
+    belief: ArrayLike | None = None,
     pixels: int = 480,
 ) -> Picture:
     """The window around the robot: free ground light, obstacles dark, what is unknown gray.
@@ -93,6 +94,7 @@ def draw_map(
         past: (T, 2) where the target was, from the latest to the earliest, which fades; NaN where it was not seen.
         robot_past: (T, 2) where the robot was, likewise.
         future: predicted paths, the more opaque the more probable, with a dot for each second.
+        belief: (P, 2) places where the target may be, as small dots.
         pixels: edge of the picture.
 
     Returns:
@@ -116,6 +118,8 @@ def draw_map(
         canvas.future(future)
     if past is not None:
         canvas.trail(past, TARGET_COLOR)
+    if belief is not None:
+        canvas.dots(np.asarray(belief, dtype=np.float64), TARGET_COLOR)
     if target is not None and np.isfinite(np.asarray(target, dtype=np.float64)).all():
         canvas.target(
             np.asarray(target, dtype=np.float64), seen=target_seen, radius_m=robot.radius_m, seen_from=pose[:2]
@@ -147,6 +151,8 @@ def draw_perception(
         grid = crops[world]
     believed = track.age_s[world] <= track.settings.forget_after_s  # later it may be anywhere
     past, _ = track.history(one, np.arange(0.0, PAST_S, _PAST_STEP_S))
+    unseen = track.status[world] != TRACKING and perception.belief.particles[world, :, -1].any()
+    particles = perception.belief.particles[one, :, :2]
     return draw_map(
         grid,
         window or perception.window,
@@ -157,6 +163,7 @@ def draw_perception(
         future=Future(
             prediction.positions_ego[world], prediction.spread_m[world], prediction.weights[world], perception.times_s
         ),
+        belief=to_ego(particles, frame.pose[one])[0] if unseen else None,
         pixels=pixels,
     )
 
@@ -196,6 +203,10 @@ class _Canvas:
             else:
                 self._disc(mask, points[i], 0.5 * (self._line + 1), int(opacity[i]))
         self._tint(mask, color, 0.9)
+
+    def dots(self, places: NDArray[np.float64], color: Color) -> None:
+        """A small dot at each of some places (P, 2)."""
+        self._discs(self.picture, places, [self._pixels / 160] * len(places), [color] * len(places))
 
     def future(self, future: Future) -> None:
         """The modes of a prediction, the most probable one on top."""

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rspt.perception.belief import SECTORS, Belief
 from rspt.perception.camera import CameraModel, camera_rows
 from rspt.perception.frame import POSE_JUMPED, Expectation, Frame
 from rspt.perception.intake import Intake, IntakeSettings
@@ -23,6 +24,7 @@ LocalizerName = Literal["mask", "box", "video"]
 LOCALIZERS: tuple[LocalizerName, ...] = ("mask", "box", "video")
 _NEEDS = {"mask": "target_mask", "box": "target_box_xyxy", "video": "rgb"}
 """What each frame must bring for a localizer."""
+_BELIEF = [channel.name for channel in MAP_CHANNELS].index("belief")
 _MARGIN_M = 0.2
 """So much farther than its radius from the target's axis nothing is taken for an obstacle: masks are ragged."""
 _TRUSTED_S = 1.0
@@ -42,6 +44,7 @@ class Perception:
         local_map: the map that is fused; one with default settings if None.
         fused: False shows what a single frame shows: the map is forgotten before each frame.
         mapped: False leaves the map empty.
+        believing: False leaves out where an unseen target may be.
         window: what the state's map shows.
         target_radius_m: radius of the target's body in metres.
         speed_max_mps: forward speed of the action 1 in m/s, part of the state.
@@ -55,6 +58,7 @@ class Perception:
         window: likewise.
         local_map: the fused map.
         track: the target over time, in the odometry frame.
+        belief: where it may be.
         localization: of the last frame.
         prediction: of the last frame, in the ego frame.
         times_s: (K,) seconds ahead of its steps.
@@ -76,6 +80,7 @@ class Perception:
         local_map: LocalMap | None = None,
         fused: bool = True,
         mapped: bool = True,
+        believing: bool = True,
         window: EgoWindow | None = None,
         target_radius_m: float = 0.25,
         speed_max_mps: float = 2.0,
@@ -101,6 +106,7 @@ class Perception:
         self.window = window or EgoWindow()
         self.local_map = local_map or LocalMap(num_worlds)
         self.track = Track(num_worlds, TrackSettings())
+        self.belief = Belief(num_worlds)
         self.localization = Localization.empty(num_worlds)
         self._localizer = (
             make_localizer(localizer, num_worlds, target_radius_m) if isinstance(localizer, str) else localizer
@@ -122,7 +128,8 @@ class Perception:
         self._exclude_m = target_radius_m + _MARGIN_M
         self._last_action = np.zeros((num_worlds, 2))
         self._ways_m = np.full((num_worlds, WAYS), WAY_M)
-        self._fused, self._mapped = fused, mapped
+        self._sectors = np.zeros((num_worlds, 2, SECTORS))
+        self._fused, self._mapped, self._believing = fused, mapped, believing
         self._share: Share = share or at_once
 
     def reset(self, worlds: NDArray[np.int64] | None = None) -> None:
@@ -221,8 +228,12 @@ class Perception:
         if self._predictor is not None:
             self._predictor.predict(worlds, track, self.local_map, frame.pose, prediction)
         paint(worlds, track, prediction, self.times_s, frame, self.window, maps)
+        if self._believing:
+            self.belief.update(worlds, frame, self.cameras, track, self.local_map)
+            self.belief.paint(worlds, frame.pose, self.window, maps[:, _BELIEF])
+            self.belief.sectors(worlds, frame.pose, self._sectors)
         vectors, actions, ways_m = self.state["vector"], self._last_action, self._ways_m
-        describe(worlds, track, prediction, self.times_s, frame, actions, self.body, ways_m, vectors)
+        describe(worlds, track, prediction, self.times_s, frame, actions, self.body, ways_m, self._sectors, vectors)
 
     def _shield(self, worlds: NDArray[np.int64]) -> None:
         """Keep the surroundings of a target whose place is known out of the map."""
@@ -231,7 +242,7 @@ class Perception:
         self._exclude[worlds, 2] = np.where(known, self._exclude_m, np.nan)
 
     def _forget(self, worlds: NDArray[np.int64]) -> None:
-        for part in (self._localizer, self.local_map, self.track, self._predictor):
+        for part in (self._localizer, self.local_map, self.track, self._predictor, self.belief):
             if part is not None:
                 part.reset(worlds)
 

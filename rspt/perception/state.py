@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rspt.perception.belief import FAR_M, SECTORS
 from rspt.perception.frame import DEPTH_BEYOND_RANGE, DEPTH_INVALID, Frame
 from rspt.perception.jit import kernel
 from rspt.perception.prediction import Prediction
@@ -61,6 +62,7 @@ MAP_CHANNELS = (
     Channel("past", f"where the target was seen: 1 now, fading to 0 after {PAST_S} s"),
     Channel("future", "how probably the target will pass: the weight of the mode, less where the spread is wide"),
     Channel("arrival", f"the same times the nearness in time: 1 now, 0 in {HORIZON_S} s"),
+    Channel("belief", "where the target may be, given what was not seen: root of the share of the belief in the cell"),
 )
 """Channels of the map, in their order."""
 VECTOR_ENTRIES = (
@@ -93,6 +95,10 @@ VECTOR_ENTRIES = (
     Entry("camera_height", 1, 0, 1, 2.0, "m", "height of the camera above the floor"),
     Entry("ways", WAYS, 0, 1, WAY_M, "m", "to the next known obstacle, from ahead round to the left", "ring"),
     Entry("frame_usable", 1, 0, 1, 1.0, "1", "0 if the depth of this frame could not be used: the map is as it was"),
+    Entry(
+        "belief_share", SECTORS, 0, 1, 1.0, "1", "root of the share of the belief, from ahead round to the left", "ring"
+    ),
+    Entry("belief_distance", SECTORS, 0, 1, FAR_M, "m", "mean distance of that share; 0 where there is none", "ring"),
 )
 """Entries of the vector, in their order."""
 VECTOR_WIDTH = sum(entry.width for entry in VECTOR_ENTRIES)
@@ -170,9 +176,13 @@ def describe(
     last_action: NDArray[np.float64],
     body: Body,
     ways_m: NDArray[np.float64],
+    sectors: NDArray[np.float64],
     vectors: NDArray[np.float32],
 ) -> None:
-    """Write the vectors (B, D) of the given worlds; ways_m (B, WAYS) are those of `LocalMap.ways`."""
+    """Write the vectors (B, D) of the given worlds.
+
+    The ways_m (B, WAYS) are those of `LocalMap.ways`, the sectors (B, 2, SECTORS) those of `Belief.sectors`.
+    """
     trouble = np.zeros(len(vectors), np.uint8) if frame.trouble is None else frame.trouble
     steps = np.array([np.argmin(np.abs(times_s - time)) if len(times_s) else 0 for time in VECTOR_TIMES_S])
     _describe(
@@ -195,6 +205,7 @@ def describe(
         body.hfov_rad,
         body.camera_height_m,
         ways_m,
+        sectors,
         vectors,
     )
 
@@ -208,6 +219,7 @@ _PREDICTED, _WEIGHT = OFFSETS["predicted"], OFFSETS["predicted_weight"]
 _OWN_VELOCITY, _LAST_ACTION = OFFSETS["velocity"], OFFSETS["last_action"]
 _SPEED_MAX, _TURN_MAX, _HFOV = OFFSETS["speed_max"], OFFSETS["turn_max"], OFFSETS["hfov"]
 _CAMERA_HEIGHT, _WAYS, _USABLE = OFFSETS["camera_height"], OFFSETS["ways"], OFFSETS["frame_usable"]
+_SHARE, _DISTANCE = OFFSETS["belief_share"], OFFSETS["belief_distance"]
 
 
 @kernel
@@ -231,6 +243,7 @@ def _describe(
     hfov: NDArray[np.float64],
     camera_height: NDArray[np.float64],
     ways_m: NDArray[np.float64],
+    sectors: NDArray[np.float64],
     vectors: NDArray[np.float32],
 ) -> None:
     values = np.empty(len(_SCALES))
@@ -264,5 +277,7 @@ def _describe(
             values[_WAYS + i] = ways_m[world, i]
         unusable = trouble[world] == DEPTH_INVALID or trouble[world] == DEPTH_BEYOND_RANGE
         values[_USABLE] = 0.0 if unusable else 1.0
+        for i in range(SECTORS):
+            values[_SHARE + i], values[_DISTANCE + i] = sectors[world, 0, i], sectors[world, 1, i]
         for i in range(len(values)):
             vectors[world, i] = min(max(values[i] / _SCALES[i], _BOUNDS[0, i]), _BOUNDS[1, i])

@@ -13,7 +13,7 @@ from rspt.errors import UsageError
 from rspt.training.whole_files import replace_whole, sync_folder
 
 AGENT_FORMAT, AGENT_VERSION = "rspt-agent", 1
-BYTES_MAX = 10**9
+BYTES_MAX = 2 * 10**9
 """Bytes that a checkpoint, or a file of weights, may have."""
 
 Role = Literal["tracker", "target"]

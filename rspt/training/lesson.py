@@ -46,6 +46,9 @@ class LessonSettings(Settings):
     """While the target is in sight, an action is wrong by what it costs beyond this above the best, and by nothing
     else: an actor that learns from rewards is free among what is good, and does not forget what is not. Null: as out of
     sight."""
+    commitment: float | None = Field(12.0, gt=0.0, le=100.0)
+    """While the target is out of sight, what is wrong counts by the root of itself times this: the mean of going left
+    and going right is to stand still, and a root makes either of them better than that. Null: as in sight."""
     backs_into_seen: bool = True
     """Whether the teacher backs off only over ground that the tracker has seen to be free."""
 
@@ -127,9 +130,15 @@ class Lesson:
             shown = self._half_mirrored(shown)
             actions = actor(shown.maps, shown.vectors)
         assert shown.regrets is not None
-        differences = functional.smooth_l1_loss(actions, shown.actions, beta=settings.huber, reduction="none")
+        differences = functional.smooth_l1_loss(actions, shown.actions, beta=settings.huber, reduction="none").mean(
+            dim=1
+        )
         blur = settings.regret_blur * torch.randn(actions.shape, generator=self._random)
         regrets = regret_of(actions + blur, shown.regrets)
+        if settings.commitment is not None:
+            hidden = shown.vectors[:, _SEEN] < 0.5
+            differences = torch.where(hidden, _root(differences, settings.huber), differences)
+            regrets = torch.where(hidden, _root(regrets, settings.commitment), regrets)
         tolerance = settings.sight_tolerance
         free = torch.zeros(len(actions), dtype=torch.bool) if tolerance is None else shown.vectors[:, _SEEN] > 0.5
         imitation, regret = _mean(differences[~free]), _mean(regrets[~free])
@@ -171,6 +180,11 @@ class Lesson:
             ),
             shown.memories,
         )
+
+
+def _root(values: Tensor, scale: float) -> Tensor:
+    """The root of values (n,) times a scale, which leaves those of that scale as they are; with a finite slope at 0."""
+    return torch.sqrt(scale * (values.clamp(min=0.0) + 0.01 * scale))
 
 
 def _mean(values: Tensor) -> Tensor:

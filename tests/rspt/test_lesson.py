@@ -6,12 +6,13 @@ import torch
 from torch import nn
 
 from agents.networks import Sizes
+from agents.regrets import Regrets
 from rspt.perceiver import PerceptionSettings
 from rspt.perception.state import OFFSETS, VECTOR_WIDTH
 from rspt.training.lesson import Lesson, LessonSettings
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
 
-SIZES = Sizes(5, 32, VECTOR_WIDTH)
+SIZES = Sizes(6, 32, VECTOR_WIDTH)
 
 
 class Constant(nn.Module):
@@ -39,7 +40,7 @@ def worlds():
 @pytest.fixture
 def lesson(worlds):
     """A lesson in three of four worlds."""
-    settings = LessonSettings(buffer=16, batch_size=8, regret_blur=0.0)
+    settings = LessonSettings(buffer=16, batch_size=8, regret_blur=0.0, commitment=None)
     made = Lesson(settings, SIZES, worlds, seed=0, which=np.array([0, 1, 3]))
     made.begin()
     yield made
@@ -107,3 +108,27 @@ def test_out_of_sight_everything_counts_whatever_the_tolerance(worlds, lesson):
     loss, told = lesson.losses(other)
     assert loss.item() == pytest.approx(plain)
     assert told["excess_regret"] == 0.0
+
+
+@pytest.mark.parametrize(("seen", "commitment", "commits"), [(0.0, None, False), (0.0, 4.0, True), (1.0, 4.0, False)])
+def test_out_of_sight_either_side_is_better_than_the_middle_if_it_is_to_commit_itself(
+    worlds, lesson, seen, commitment, commits
+):
+    """Half of the demonstrations went left, half right; what was not done cost as much as it was off."""
+    lesson.settings = lesson.settings.model_copy(update={"commitment": commitment, "batch_size": 512})
+    lesson.show(np.array([True, False, False, False]))
+    maps, vectors, _, regrets, _ = lesson._new.pop()
+    vectors = np.repeat(vectors, 2, axis=0)
+    vectors[:, OFFSETS["target_seen"]] = seen
+    sides = np.array([[0.5, 0.5], [0.5, -0.5]])
+    turns = np.linspace(-1.0, 1.0, regrets.table.shape[2])
+    off = np.abs(turns[None, None, :] - sides[:, 1, None, None]) * np.ones_like(regrets.table[:1])
+    tables = Regrets(
+        10.0 * off,
+        np.tile([0.0, -2.0], (2, 1)),
+        np.tile([2.0, 2.0], (2, 1)),
+        np.tile([2.0, 0.5, 2.0], (2, 1)),
+    )
+    lesson._shown.add(np.repeat(maps, 2, axis=0), vectors, sides, tables)
+    wrong = {turn: lesson.losses(Constant([0.5, turn]))[0].item() for turn in (-0.5, 0.0, 0.5)}
+    assert (wrong[0.0] > 1.1 * max(wrong[-0.5], wrong[0.5])) == commits

@@ -219,5 +219,8 @@ def test_a_perception_is_drawn_as_it_is():
     assert nearness(pixel(draw_perception(perception, 1), 2.0, 0.0), TARGET_COLOR) > 100  # hollow
     for step in range(20, 60):
         perception.update(stamp_s=0.1 * step, depth=depth, pose=pose, target_mask=np.zeros_like(mask))
+    dots = (draw_perception(perception, 1) == TARGET_COLOR).all(axis=2)
+    perception.belief.reset(np.array([1]))
     red = (draw_perception(perception, 1) == TARGET_COLOR).all(axis=2)
     assert not red.any()  # it may be anywhere now
+    assert dots.any()  # here, for instance

@@ -61,11 +61,13 @@ def painted(track, prediction, pose=(0.0, 0.0, 0.0)):
 
 
 WAYS_M = np.linspace(0.15, 2.5, WAYS)[None]
+SECTORS = np.stack([np.linspace(0.0, 1.0, 12), np.linspace(0.5, 7.5, 12)])[None]
+"""Shares of the belief, and their distances in metres."""
 
 
 def described(track, prediction, frame, action=(0.0, 0.0)):
     vectors = np.full((1, VECTOR_WIDTH), np.nan, dtype=np.float32)
-    describe(ONE, track, prediction, TIMES_S, frame, np.array([action]), BODY, WAYS_M, vectors)
+    describe(ONE, track, prediction, TIMES_S, frame, np.array([action]), BODY, WAYS_M, SECTORS, vectors)
     low, high = vector_bounds()
     assert (low <= vectors).all()
     assert (vectors <= high).all()
@@ -128,7 +130,7 @@ def test_the_future_shows_modes_by_weight_and_arrival_by_time():
 
 def test_an_uncertain_future_is_pale_and_an_unknown_one_dark():
     prediction = Prediction.empty(1, 1, 24)
-    assert not painted(Track(1), prediction)[CHANNEL["future"] :].any()
+    assert not painted(Track(1), prediction)[[CHANNEL["future"], CHANNEL["arrival"]]].any()
     prediction.weights[:], prediction.positions_ego[:] = 1.0, (3.0, 0.0)
     values = []
     for spread in (0.2, 1.0, 3.0):
@@ -170,6 +172,8 @@ def test_the_vector_says_what_is_known_in_its_units():
         "hfov": [np.pi / 2],
         "camera_height": [0.8],
         "ways": WAYS_M[0].tolist(),
+        "belief_share": SECTORS[0, 0].tolist(),
+        "belief_distance": SECTORS[0, 1].tolist(),
         "frame_usable": [1.0],
     }
     for name, values in expected.items():
@@ -208,9 +212,16 @@ def test_a_state_without_prediction_has_no_predicted_entries():
     vectors = np.zeros((1, VECTOR_WIDTH), dtype=np.float32)
     track = Track(1)
     seen(track, (2.0, 0.0), 0.0)
-    describe(ONE, track, Prediction.empty(1, 1, 0), np.zeros(0), frame_of(), np.zeros((1, 2)), BODY, WAYS_M, vectors)
+    nothing, still = Prediction.empty(1, 1, 0), np.zeros((1, 2))
+    describe(ONE, track, nothing, np.zeros(0), frame_of(), still, BODY, WAYS_M, SECTORS, vectors)
     assert not entry_of(vectors, "predicted").any()
     assert entry_of(vectors, "predicted_weight") == 0.0
+
+
+def test_the_belief_is_told_by_directions():
+    vector = described(Track(1), Prediction.empty(1, 1, 24), frame_of())
+    np.testing.assert_allclose(entry_of(vector, "belief_share"), SECTORS[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(entry_of(vector, "belief_distance"), SECTORS[:, 1], rtol=1e-6)
 
 
 def test_the_ways_are_told_in_metres():

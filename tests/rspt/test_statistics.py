@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from rspt.evaluation.statistics import bootstrap_mean, holm, paired_difference, sign_flip_p, wilson
+from rspt.evaluation.statistics import (
+    Interval,
+    bootstrap_mean,
+    difference_over_seeds,
+    holm,
+    mean_over_seeds,
+    paired_difference,
+    sign_flip_p,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +78,32 @@ def test_holm_as_in_the_textbook():
     assert holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_an_interval_over_trainings_knows_that_they_differ():
+    rng = np.random.default_rng(5)
+    alike = rng.normal(0.5, 0.1, (3, 100))
+    apart = alike + np.array([[-0.2], [0.0], [0.2]])
+    one, other = mean_over_seeds(alike), mean_over_seeds(apart)
+    assert one.value == pytest.approx(other.value)
+    assert other.high - other.low > 5.0 * (one.high - one.low)
+    # of one training alone it is the interval over its layouts
+    single, plain = mean_over_seeds(alike[:1]), bootstrap_mean(alike[0])
+    assert single == pytest.approx(plain, abs=0.005)
+
+
+def test_differences_over_trainings_pair_the_layouts():
+    rng = np.random.default_rng(6)
+    layouts = rng.normal(0.0, 1.0, 200)  # hard and easy ones, for all trainings alike
+    theirs = layouts + rng.normal(0.0, 0.1, (3, 200))
+    ours = layouts + 0.3 + rng.normal(0.0, 0.1, (2, 200))
+    interval, p = difference_over_seeds(ours, theirs)
+    assert interval.value == pytest.approx(0.3, abs=0.02)
+    assert interval.high - interval.low < 0.06
+    assert p < 0.001
+    back, _ = difference_over_seeds(theirs, ours)
+    assert (back.value, back.low, back.high) == pytest.approx(
+        (-interval.value, -interval.high, -interval.low), abs=0.01
+    )
+    assert difference_over_seeds(theirs, theirs)[1] > 0.5
+    assert difference_over_seeds(theirs * 0.0, theirs * 0.0) == (Interval(0.0, 0.0, 0.0), 1.0)

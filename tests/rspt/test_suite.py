@@ -30,7 +30,18 @@ from rspt.training.settings import TrackerSettings
 
 def test_every_suite_is_found_by_name_and_has_a_version_of_its_own():
     found = [load_suite(name) for name in suites()]
-    assert suites() == ["density", "real", "robustness", "seen", "stress", "unseen", "validation", "video"]
+    assert suites() == [
+        "density",
+        "real",
+        "robustness",
+        "seen",
+        "stress",
+        "study",
+        "tuning",
+        "unseen",
+        "validation",
+        "video",
+    ]
     assert len({suite.version for suite in found}) == len(found)
 
 

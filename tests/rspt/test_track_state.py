@@ -25,7 +25,7 @@ with warnings.catch_warnings():  # PettingZoo's tests import one of its environm
 
 OPEN = Layout("open", (0.0, 0.0, 30.0, 30.0), Prisms.empty())
 WALLED = Layout("walled", (0.0, 0.0, 14.0, 14.0), Prisms.boxes([[7.0, 9.0]], (5.0, 0.2), z=(0.0, 2.5)))
-OCCUPIED, FREE, PAST, FUTURE, ARRIVAL = range(5)
+OCCUPIED, FREE, PAST, FUTURE, ARRIVAL, BELIEF = range(6)
 
 
 def make(**arguments):
@@ -200,7 +200,7 @@ def test_the_hidden_truth_does_not_show_in_the_observation():
 
 def test_what_the_ablations_leave_out_and_put_in():
     last = {}
-    for ablation in ("none", "no_map", "single_frame", "true_map", "no_prediction", "true_future"):
+    for ablation in ("none", "no_map", "single_frame", "true_map", "no_prediction", "no_belief", "true_future"):
         environment = make(layout="mixed", predictor="kalman", ablation=ablation)
         last[ablation] = rollout(environment, steps=30, seed=2)[-1]
         environment.close()
@@ -209,6 +209,8 @@ def test_what_the_ablations_leave_out_and_put_in():
     known = {name: np.count_nonzero(grid[OCCUPIED] + grid[FREE]) for name, grid in maps.items()}
     assert 0 < known["single_frame"] < known["none"] < known["true_map"] == 32 * 32
     assert not maps["no_prediction"][[FUTURE, ARRIVAL]].any()
+    assert [name for name, grid in maps.items() if not grid[BELIEF].any()] == ["no_map", "no_prediction", "no_belief"]
+    assert maps["no_belief"][FUTURE].any()
     assert entry_of(last["no_prediction"]["vector"][None], "predicted_weight") == 0.0
     assert 0 < maps["true_future"][FUTURE].sum() < 0.8 * maps["none"][FUTURE].sum()  # one sure path is narrower
     # the map that was found does not contradict the true one

@@ -18,6 +18,7 @@ from rspt.actors import load_player
 from rspt.config import load_config
 from rspt.errors import UsageError
 from rspt.export import export
+from rspt.perception.state import VECTOR_WIDTH
 from rspt.signals import StopRequest
 from rspt.training.about import told_of
 from rspt.training.checkpoints import Checkpoints, load_agent_weights, load_checkpoint
@@ -70,7 +71,7 @@ def test_a_training_leaves_what_it_promises(trained):
         assert min(losses) < losses[0]
     assert {"tracker/regret", "tracker/value_loss", "target/auxiliary_loss", "reward_target"} <= set(told[0])
     action = rspt.load_agent(trained / WEIGHTS).act(
-        {"map": np.zeros((5, 32, 32), np.float32), "vector": np.zeros(51, np.float32)}
+        {"map": np.zeros((6, 32, 32), np.float32), "vector": np.zeros(VECTOR_WIDTH, np.float32)}
     )
     assert np.isfinite(action).all()
     assert rspt.load_agent(trained).name == str(trained)  # a run stands for its best tracker
@@ -115,7 +116,7 @@ def test_a_rival_that_sees_frames_and_remembers_goes_on_just_so(tmp_path):
         assert torch.equal(tensor, other.weights["tracker"].tensors[name]), name
     agent = rspt.load_agent(first)
     assert agent.ablation == "frames"
-    seen = {"map": np.zeros((2, 48, 64), np.float32), "vector": np.ones(51, np.float32)}
+    seen = {"map": np.zeros((2, 48, 64), np.float32), "vector": np.ones(VECTOR_WIDTH, np.float32)}
     assert (agent.act(seen) != agent.act(seen)).any()  # it remembers
     with pytest.raises(UsageError, match="without a memory"):
         export(load_player(first, "tracker").actor, tmp_path / "tracker.zip")

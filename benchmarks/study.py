@@ -1,0 +1,270 @@
+"""The study of rivals and ablations: trains every row with one budget, plays them all, and says what differs.
+
+    python benchmarks/study.py train --out runs/study        # hours; goes on where it stopped
+    python benchmarks/study.py evaluate --out runs/study
+    python benchmarks/study.py table --out runs/study        # docs/results/study.csv, and the table of docs/results.md
+
+Each row has as many steps of the worlds as the full system, all of its stages together. `--rows` picks some of them;
+`table` shows what is there. Rows that differ from the full system after the teacher stage alone begin with its tracker.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from results_page import PAGE, replaced
+from rich.console import Console
+
+from rspt.actors import load_player
+from rspt.evaluate import evaluate
+from rspt.evaluation.plan import plan_of
+from rspt.evaluation.results import ABOUT, read_results
+from rspt.evaluation.statistics import Interval, difference_over_seeds, holm, mean_over_seeds
+from rspt.evaluation.table import markdown_table
+from rspt.signals import StopRequest
+
+TEACHER, CLONE, ESCAPE, DUEL = 250_000, 50_000, 100_000, 350_000
+FULL = {"teacher": TEACHER, "clone": CLONE, "escape": ESCAPE, "duel": DUEL}
+BUDGET = sum(FULL.values())
+BASE = "full"
+SEEDS = (0, 1, 2)
+MEASURES = ("success", "success_safe", "episode_return", "reacquired")
+CSV = PAGE.parent / "results" / "study.csv"
+
+
+class Variant(NamedTuple):
+    """One row of the study.
+
+    Attributes:
+        config: the recipe.
+        told: what it is, for the table.
+        seeds: of its trainings.
+        lengths: steps of its stages.
+        taught: whether it begins with the tracker of the full system's teacher stage.
+    """
+
+    config: str
+    told: str
+    seeds: tuple[int, ...] = (0,)
+    lengths: dict[str, int] = FULL
+    taught: bool = False
+
+
+ROWS = {
+    BASE: Variant("rspt", "the full system", SEEDS),
+    "no_map": Variant("no_map", "no surroundings", SEEDS),
+    "no_prediction": Variant("no_prediction", "no predicted path, no belief", SEEDS),
+    "no_duel": Variant("no_duel", "PPO against scripts instead of the duel", SEEDS, {"duel": BUDGET - TEACHER}, True),
+    "e2e_teacher": Variant("e2e_teacher", "pixels, recurrent, teacher and duel", SEEDS),
+    "e2e_duel": Variant("e2e_duel", "pixels, recurrent, duel alone", SEEDS, {"clone": CLONE, "duel": BUDGET - CLONE}),
+    "state_gru": Variant("state_gru", "a memory instead of the map"),
+    "single_frame": Variant("single_frame", "map not fused over time"),
+    "no_belief": Variant("no_belief", "no belief about an unseen target"),
+    "kalman": Variant("kalman", "Kalman filter predicts"),
+    "true_map": Variant("true_map", "true surroundings"),
+    "true_future": Variant("true_future", "true path"),
+    "no_teacher": Variant(
+        "no_teacher", "the duel from nothing", lengths={"clone": CLONE, "duel": BUDGET - CLONE}
+    ),
+    "zero_sum": Variant(
+        "zero_sum", "plain zero-sum duel", lengths={"clone": CLONE, "duel": BUDGET - TEACHER - CLONE}, taught=True
+    ),
+}  # fmt: skip
+"""By their names."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("train", "evaluate", "table"))
+    parser.add_argument("--out", type=Path, default=Path("runs/study"))
+    parser.add_argument("--rows", nargs="*", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--episodes", type=int, default=50, help="of each family under each condition")
+    options = parser.parse_args()
+    if options.what == "train":
+        train(options.out, options.rows)
+    elif options.what == "evaluate":
+        play(options.out, options.rows, options.episodes)
+    else:
+        rows = summarized(options.out, options.rows)
+        write_csv(rows)
+        PAGE.write_text(replaced(PAGE.read_text(), "study", table_of(rows)))
+
+
+def train(out: Path, names: Sequence[str]) -> None:
+    """Train what is not trained yet, the first seeds of all rows before the second ones."""
+    for seed in SEEDS:
+        for name in names:
+            if seed in ROWS[name].seeds:
+                command = command_of(out, name, seed)
+                print(" ".join(command), flush=True)
+                subprocess.run([sys.executable, "-m", *command], check=True)
+
+
+def command_of(out: Path, name: str, seed: int) -> list[str]:
+    """The command that trains a row, or goes on with it."""
+    row, folder = ROWS[name], folder_of(out, name, seed)
+    command = [
+        "rspt",
+        "train",
+        "--config",
+        row.config,
+        "--seed",
+        str(seed),
+        "--out",
+        str(folder),
+        "--predictor",
+        "null",
+    ]
+    if row.taught:
+        taught = folder_of(out, BASE, seed) / "tracker-after-teacher.safetensors"
+        command += ["--teacher", "null", "--start-from", str(taught)]
+    for stage, steps in row.lengths.items():
+        command += [f"--{stage}.total_steps", str(steps)]
+    return [*command, "--resume"] if folder.exists() else command
+
+
+def folder_of(out: Path, name: str, seed: int) -> Path:
+    """Of a training."""
+    return out / f"{name}-{seed}"
+
+
+def play(out: Path, names: Sequence[str], episodes: int) -> None:
+    """Evaluate each training that is there into a folder of its own."""
+    with StopRequest() as stop:
+        for name in names:
+            for seed in ROWS[name].seeds:
+                folder = folder_of(out, name, seed)
+                if not (folder / "tracker.safetensors").exists() or stop:
+                    continue
+                plan, _ = plan_of("study", [f"{name}-{seed}={folder}"], episodes=episodes)
+                played = out / "evaluations" / f"{name}-{seed}"
+                evaluate(
+                    plan,
+                    played,
+                    films=0,
+                    brief=True,
+                    resume=played.exists(),
+                    stop=stop,
+                    console=Console(soft_wrap=True),
+                )
+
+
+def summarized(out: Path, names: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each condition and each variant that was played."""
+    played = {name: _played(out, name) for name in names}
+    conditions = dict.fromkeys(condition for values in played.values() for condition in values)
+    rows = []
+    for condition in conditions:
+        for name, values in played.items():
+            if condition not in values:
+                continue
+            told = {"condition": condition, "row": name, "seeds": len(values[condition]["success"])}
+            told["n"] = int(values[condition]["success"].size)
+            for measure in MEASURES:
+                told |= _interval(measure, _mean(values[condition][measure]))
+            rows.append(told | _cost(out, name))
+        _compare(rows, played, condition)
+    return rows
+
+
+def _played(out: Path, name: str) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Values (S, n) of each measure under each condition, on the same layouts for all seeds."""
+    found: dict[str, dict[str, list[list[float]]]] = {}
+    for seed in ROWS[name].seeds:
+        folder = out / "evaluations" / f"{name}-{seed}"
+        if not folder.exists():
+            continue
+        some: dict[str, dict[str, list[float]]] = {}
+        lines = sorted(read_results(folder).lines, key=lambda line: (line["ground"], line["seed"]))
+        for line in lines:
+            spells = line["hidden_spells"]
+            line["reacquired"] = line["reacquisitions"] / spells if spells else np.nan
+            for measure in MEASURES:
+                some.setdefault(line["condition"], {}).setdefault(measure, []).append(float(line[measure]))
+        for condition, measures in some.items():
+            for measure, values in measures.items():
+                found.setdefault(condition, {}).setdefault(measure, []).append(values)
+    return {
+        condition: {measure: np.array(values) for measure, values in measures.items()}
+        for condition, measures in found.items()
+    }
+
+
+def _mean(values: NDArray[np.float64]) -> Interval:
+    """Over those episodes in which there is something to measure, in all seeds."""
+    known = np.isfinite(values).all(axis=0)
+    return mean_over_seeds(values[:, known]) if known.any() else Interval(np.nan, np.nan, np.nan)
+
+
+def _compare(rows: list[dict[str, Any]], played: dict[str, Any], condition: str) -> None:
+    """Add the full system minus each row, corrected for all rows of the condition and the measure."""
+    here = [row for row in rows if row["condition"] == condition and row["row"] != BASE]
+    base = played.get(BASE, {}).get(condition)
+    if base is None:
+        return
+    for measure in ("success", "success_safe", "episode_return"):
+        found = [difference_over_seeds(played[row["row"]][condition][measure], base[measure]) for row in here]
+        for row, (interval, _), p in zip(here, found, holm([p for _, p in found]), strict=True):
+            row |= _interval(f"{measure}_minus_{BASE}", interval) | {f"{measure}_p_holm": p}
+
+
+def _interval(name: str, interval: Interval) -> dict[str, float]:
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def _cost(out: Path, name: str) -> dict[str, float]:
+    """Steps of the worlds, CPU hours and milliseconds per action, means over the seeds that were trained."""
+    told: dict[str, list[float]] = {"steps": [], "cpu_hours": [], "ms_per_action": []}
+    for seed in ROWS[name].seeds:
+        about = out / "evaluations" / f"{name}-{seed}" / ABOUT
+        if about.exists():
+            record = load_player(folder_of(out, name, seed), "tracker").record
+            told["steps"].append(float(sum(json.loads(record["stages"]).values())))
+            told["cpu_hours"].append(float(record["cpu_hours"]))
+            told["ms_per_action"].extend(json.loads(about.read_text())["milliseconds_per_action"].values())
+    return {key: float(np.mean(values)) for key, values in told.items()}
+
+
+def write_csv(rows: Sequence[dict[str, Any]]) -> None:
+    """docs/results/study.csv."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with CSV.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: f"{v:.6g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows)
+
+
+def table_of(rows: Sequence[dict[str, Any]]) -> str:
+    """The table of docs/results.md."""
+    heads = ("condition", "row", "what", "seeds", "n", "SR", "untouched", "AR", f"SR minus {BASE}", "p", "CPU h", "ms")
+    cells = []
+    for row in rows:
+        shares = [str(_read(row, measure)) for measure in ("success", "success_safe")]
+        total = _read(row, "episode_return")
+        differs = p = ""
+        if f"success_minus_{BASE}" in row:
+            found = _read(row, f"success_minus_{BASE}")
+            differs, p = f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]", f"{row['success_p_holm']:.3f}"
+        cells.append(
+            [
+                row["condition"], row["row"], ROWS[row["row"]].told, str(row["seeds"]), str(row["n"]), *shares,
+                f"{total.value:.0f} [{total.low:.0f}, {total.high:.0f}]", differs, p,
+                f"{row['cpu_hours']:.2f}", f"{row['ms_per_action']:.1f}",
+            ]
+        )  # fmt: skip
+    return markdown_table(heads, cells)
+
+
+def _read(row: dict[str, Any], name: str) -> Interval:
+    return Interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The study of rivals and ablations: equal budgets, trainings that can be run, and what the table says of the lines."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rspt.config import load_config
+from rspt.training.settings import TrackerSettings
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def study():
+    sys.path.insert(0, str(BENCHMARKS))  # as `python benchmarks/study.py` has it
+    try:
+        spec = importlib.util.spec_from_file_location("study", BENCHMARKS / "study.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+def test_all_rows_have_one_budget_and_stages_that_their_recipes_have(study):
+    for name, row in study.ROWS.items():
+        before = study.TEACHER if row.taught else 0
+        assert before + sum(row.lengths.values()) == study.BUDGET, name
+        stages = set(load_config(TrackerSettings, row.config).stages)
+        assert set(row.lengths) == stages - ({"teacher"} if row.taught else set()), name
+
+
+def test_a_row_that_differs_after_the_teacher_stage_begins_with_the_tracker_of_its_own_seed(study, tmp_path):
+    command = study.command_of(tmp_path, "no_duel", 2)
+    assert command[command.index("--start-from") + 1] == str(tmp_path / "full-2" / "tracker-after-teacher.safetensors")
+    assert "--resume" not in command
+    (tmp_path / "no_duel-2").mkdir()
+    assert study.command_of(tmp_path, "no_duel", 2)[-1] == "--resume"
+
+
+def line(condition, ground, seed, success, spells=0, found=0):
+    return {
+        "agent": "x", "condition": condition, "ground": ground, "seed": seed, "success": success, "success_safe": False,
+        "episode_return": 100.0 * success, "hidden_spells": spells, "reacquisitions": found,
+    }  # fmt: skip
+
+
+def write(folder: Path, lines) -> None:
+    folder.mkdir(parents=True)
+    (folder / "episodes.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    about = {"format": "rspt-evaluation", "version": 1, "milliseconds_per_action": {"x": 0.5}}
+    (folder / "evaluation.json").write_text(json.dumps(about))
+
+
+def test_the_table_pairs_layouts_whatever_the_order_of_the_lines(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "_cost", lambda out, name: {"steps": 1.0, "cpu_hours": 0.5, "ms_per_action": 0.25})
+    monkeypatch.setattr(study, "CSV", tmp_path / "study.csv")
+    rng = np.random.default_rng(0)
+    hard = rng.random(60) < 0.5
+    for seed in study.SEEDS:
+        full = [line("goal", "maze", k, bool(hard[k]), 2, 1) for k in range(60)]
+        worse = [line("goal", "maze", k, bool(hard[k] and k % 3)) for k in range(60)]
+        write(tmp_path / "evaluations" / f"full-{seed}", [full[k] for k in rng.permutation(60)])
+        write(tmp_path / "evaluations" / f"no_map-{seed}", worse)
+    rows = study.summarized(tmp_path, list(study.ROWS))
+    assert [row["row"] for row in rows] == ["full", "no_map"]
+    ours, theirs = rows
+    assert (ours["seeds"], ours["n"]) == (3, 180)
+    assert ours["success"] == pytest.approx(hard.mean())
+    assert ours["reacquired"] == 0.5
+    assert np.isnan(theirs["reacquired"])  # nothing was ever out of sight
+    lost = (hard & (np.arange(60) % 3 == 0)).mean()
+    assert theirs["success_minus_full"] == pytest.approx(-lost)
+    assert theirs["success_minus_full_high"] < 0.0
+    assert theirs["success_p_holm"] < 0.01
+    assert theirs["success_safe_minus_full"] == 0.0
+    study.write_csv(rows)
+    text = (tmp_path / "study.csv").read_text()
+    assert text.startswith("condition,row,seeds,n,success,")
+    assert "no surroundings" in study.table_of(rows)
