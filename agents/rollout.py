@@ -74,6 +74,10 @@ class DuelRollout(DictRolloutBuffer):
             batch_size: samples of a batch; all if None.
             length: steps of a world that stay together; divides both the steps of the rollout and the size of a batch.
         """
+        if self.buffer_size % length or (batch_size or 0) % length:
+            raise ValueError(
+                f"length {length} must divide the {self.buffer_size} steps of the rollout and the batch of {batch_size}"
+            )
         self._flatten()
         firsts = length * self.rng.permutation(self.buffer_size * self.n_envs // length)
         order = (firsts[:, None] + np.arange(length)).ravel()

@@ -2,7 +2,7 @@
 
     python benchmarks/study.py train --out runs/study        # hours; goes on where it stopped
     python benchmarks/study.py evaluate --out runs/study
-    python benchmarks/study.py table --out runs/study        # docs/results/study.csv, and the table of docs/results.md
+    python benchmarks/study.py table --out runs/study        # docs/results/study.csv, and the table
 
 Each row has as many steps of the worlds as the full system, all of its stages together. `--rows` picks some of them;
 `table` shows what is there. Rows that differ from the full system after the teacher stage alone begin with its tracker.
@@ -29,6 +29,7 @@ from rspt.evaluation.results import ABOUT, read_results
 from rspt.evaluation.statistics import Interval, difference_over_seeds, holm, mean_over_seeds
 from rspt.evaluation.table import markdown_table
 from rspt.signals import StopRequest
+from rspt.training.stages import TRACKER_STAGES
 
 TEACHER, CLONE, ESCAPE, DUEL = 250_000, 50_000, 100_000, 350_000
 FULL = {"teacher": TEACHER, "clone": CLONE, "escape": ESCAPE, "duel": DUEL}
@@ -94,7 +95,9 @@ def main() -> None:
     else:
         rows = summarized(options.out, options.rows)
         write_csv(rows)
-        PAGE.write_text(replaced(PAGE.read_text(), "study", table_of(rows)))
+        print(table_of(rows))
+        if "<!-- study -->" in PAGE.read_text():
+            PAGE.write_text(replaced(PAGE.read_text(), "study", table_of(rows)))
 
 
 def train(out: Path, names: Sequence[str]) -> None:
@@ -135,13 +138,19 @@ def folder_of(out: Path, name: str, seed: int) -> Path:
     return out / f"{name}-{seed}"
 
 
+def finished(out: Path, name: str, seed: int) -> Path:
+    """The tracker as the last stage of a training left it: it is there when the training is done."""
+    last = [stage for stage in ROWS[name].lengths if stage in TRACKER_STAGES][-1]
+    return folder_of(out, name, seed) / f"tracker-after-{last}.safetensors"
+
+
 def play(out: Path, names: Sequence[str], episodes: int) -> None:
-    """Evaluate each training that is there into a folder of its own."""
+    """Evaluate each training that is done into a folder of its own."""
     with StopRequest() as stop:
         for name in names:
             for seed in ROWS[name].seeds:
                 folder = folder_of(out, name, seed)
-                if not (folder / "tracker.safetensors").exists() or stop:
+                if not finished(out, name, seed).exists() or stop:
                     continue
                 plan, _ = plan_of("study", [f"{name}-{seed}={folder}"], episodes=episodes)
                 played = out / "evaluations" / f"{name}-{seed}"
@@ -177,12 +186,17 @@ def summarized(out: Path, names: Sequence[str]) -> list[dict[str, Any]]:
 def _played(out: Path, name: str) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Values (S, n) of each measure under each condition, on the same layouts for all seeds."""
     found: dict[str, dict[str, list[list[float]]]] = {}
+    layouts: dict[str, list[tuple[str, int]]] = {}
     for seed in ROWS[name].seeds:
         folder = out / "evaluations" / f"{name}-{seed}"
         if not folder.exists():
             continue
         some: dict[str, dict[str, list[float]]] = {}
         lines = sorted(read_results(folder).lines, key=lambda line: (line["ground"], line["seed"]))
+        for condition in dict.fromkeys(line["condition"] for line in lines):
+            here = [(line["ground"], line["seed"]) for line in lines if line["condition"] == condition]
+            if layouts.setdefault(condition, here) != here:
+                raise SystemExit(f"{folder}: {len(here)} episodes of {condition}, others than those of other seeds")
         for line in lines:
             spells = line["hidden_spells"]
             line["reacquired"] = line["reacquisitions"] / spells if spells else np.nan
@@ -204,12 +218,15 @@ def _mean(values: NDArray[np.float64]) -> Interval:
 
 
 def _compare(rows: list[dict[str, Any]], played: dict[str, Any], condition: str) -> None:
-    """Add the full system minus each row, corrected for all rows of the condition and the measure."""
+    """Add each row minus the full system, corrected for all rows of the condition and the measure."""
     here = [row for row in rows if row["condition"] == condition and row["row"] != BASE]
     base = played.get(BASE, {}).get(condition)
     if base is None:
         return
     for measure in ("success", "success_safe", "episode_return"):
+        for row in here:
+            if row["n"] // row["seeds"] != base["success"].shape[1]:
+                raise SystemExit(f"{row['row']}, {condition}: other episodes than {BASE}; evaluate both with as many")
         found = [difference_over_seeds(played[row["row"]][condition][measure], base[measure]) for row in here]
         for row, (interval, _), p in zip(here, found, holm([p for _, p in found]), strict=True):
             row |= _interval(f"{measure}_minus_{BASE}", interval) | {f"{measure}_p_holm": p}
@@ -225,11 +242,12 @@ def _cost(out: Path, name: str) -> dict[str, float]:
     for seed in ROWS[name].seeds:
         about = out / "evaluations" / f"{name}-{seed}" / ABOUT
         if about.exists():
-            record = load_player(folder_of(out, name, seed), "tracker").record
+            record = load_player(finished(out, name, seed), "tracker").record
             told["steps"].append(float(sum(json.loads(record["stages"]).values())))
             told["cpu_hours"].append(float(record["cpu_hours"]))
-            told["ms_per_action"].extend(json.loads(about.read_text())["milliseconds_per_action"].values())
-    return {key: float(np.mean(values)) for key, values in told.items()}
+            took = json.loads(about.read_text())["run"].get("milliseconds_per_action", {}).values()
+            told["ms_per_action"].extend(value for value in took if value is not None)
+    return {key: float(np.mean(values)) if values else np.nan for key, values in told.items()}
 
 
 def write_csv(rows: Sequence[dict[str, Any]]) -> None:

@@ -256,7 +256,7 @@ def _doubt(
             column = int(np.floor(camera[FX] * right / along + camera[CX]))
             row = int(np.floor(camera[FY] * down / along + camera[CY]))
             # 0 is an invalid pixel, which shows nothing
-            if 0 <= column < columns and 0 <= row < rows and depth[row, column] > along - _NEARER_M:
+            if 0 <= column < columns and 0 <= row < rows and depth[row, column] > max(along - _NEARER_M, 0.0):
                 refuted = True
                 break
         some[k, MISSES] = some[k, MISSES] + 1.0 if refuted else 0.0

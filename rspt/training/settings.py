@@ -111,6 +111,48 @@ class TrackerSettings(Settings):
                     f"network.sequence_steps {length} must divide {name}.rollout_steps {stage.rollout_steps}: an actor"
                     " with a memory learns from whole sequences"
                 )
+        if self.network.memory and self.teacher is not None:
+            limits = {
+                "teacher.rollout_steps": self.teacher.rollout_steps,
+                "teacher.lesson.batch_size": self.teacher.lesson.batch_size,
+                "teacher.lesson.buffer / worlds.worlds": self.teacher.lesson.buffer // self.worlds.worlds,
+            }
+            for limit, steps in limits.items():
+                if length > steps:
+                    raise ValueError(f"network.sequence_steps {length} must not exceed {limit}, {steps}")
+        return self
+
+    @model_validator(mode="after")
+    def _no_room_in_images(self) -> Self:
+        if self.worlds.perception.ablation != "frames":
+            return self
+        lessons = {
+            "teacher": None if self.teacher is None else self.teacher.lesson,
+            "duel": None if self.duel is None else self.duel.lesson,
+        }
+        for name, lesson in lessons.items():
+            if lesson is not None and lesson.backs_into_seen:
+                raise ValueError(
+                    f"{name}.lesson.backs_into_seen must be false with worlds.perception.ablation 'frames': images do"
+                    " not tell what ground was seen"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _whole_rounds(self) -> Self:
+        escape = self.escape
+        if escape is None:
+            return self
+        round_steps = escape.rollout_steps * self.worlds.worlds
+        if escape.flat_steps is not None and escape.flat_steps < round_steps:
+            raise ValueError(
+                f"escape.flat_steps {escape.flat_steps} must be at least escape.rollout_steps times worlds.worlds,"
+                f" {round_steps}"
+            )
+        if len(escape.trackers) > self.worlds.worlds:
+            raise ValueError(
+                f"escape.trackers are {len(escape.trackers)}, worlds.worlds {self.worlds.worlds}: each needs a world"
+            )
         return self
 
     @model_validator(mode="after")

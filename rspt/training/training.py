@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 from rich.console import Console
 from tqdm import tqdm
 
@@ -101,15 +102,28 @@ def _given_players(settings: TrackerSettings) -> dict[Role, Player]:
     for role, (key, name) in wanted.items():
         if name is not None:
             given[role] = _given_player(key, name, role)
-    ablation = settings.worlds.perception.ablation
+    if "tracker" in given:
+        _check_sight("start-from", str(settings.start_from), given["tracker"], settings)
     for name in () if settings.escape is None else settings.escape.trackers:
-        trained_on = _given_player("escape.trackers", name, "tracker").record.get("ablation", "none")
-        if trained_on != ablation:
-            raise UsageError(
-                f"--escape.trackers {name}: was trained with worlds.perception.ablation {trained_on!r}, here it would"
-                f" be shown {ablation!r}"
-            )
+        _check_sight("escape.trackers", name, _given_player("escape.trackers", name, "tracker"), settings)
     return given
+
+
+def _check_sight(key: str, name: str, tracker: Player, settings: TrackerSettings) -> None:
+    """Refuse a tracker that would be shown another state than it was trained on, and one whose memory fits nothing."""
+    trained_on, ablation = tracker.record.get("ablation", "none"), settings.worlds.perception.ablation
+    learns = settings.teacher is not None or settings.duel is not None
+    if trained_on != ablation and (not learns or key != "start-from" or "frames" in (trained_on, ablation)):
+        raise UsageError(
+            f"--{key} {name}: was trained with worlds.perception.ablation {trained_on!r}, here it would be shown"
+            f" {ablation!r}"
+        )
+    if tracker.actor.sizes.memory:
+        told = settings.network.model_copy(update={"memory": tracker.actor.sizes.memory})
+        try:
+            TrackerSettings.model_validate(settings.model_copy(update={"network": told}).model_dump())
+        except ValidationError as error:
+            raise UsageError(f"--{key} {name}: has a memory; {error.errors()[0]['msg']}") from None
 
 
 def _given_player(key: str, name: str, role: Role) -> Player:

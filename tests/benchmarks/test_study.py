@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -52,12 +53,13 @@ def line(condition, ground, seed, success, spells=0, found=0):
 def write(folder: Path, lines) -> None:
     folder.mkdir(parents=True)
     (folder / "episodes.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
-    about = {"format": "rspt-evaluation", "version": 1, "milliseconds_per_action": {"x": 0.5}}
+    about = {"format": "rspt-evaluation", "version": 1, "run": {"milliseconds_per_action": {"x": 0.5, "y": None}}}
     (folder / "evaluation.json").write_text(json.dumps(about))
 
 
 def test_the_table_pairs_layouts_whatever_the_order_of_the_lines(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "_cost", lambda out, name: {"steps": 1.0, "cpu_hours": 0.5, "ms_per_action": 0.25})
+    record = {"stages": '{"teacher": 3, "duel": 4}', "cpu_hours": "0.5"}
+    monkeypatch.setattr(study, "load_player", lambda path, role: SimpleNamespace(record=record))
     monkeypatch.setattr(study, "CSV", tmp_path / "study.csv")
     rng = np.random.default_rng(0)
     hard = rng.random(60) < 0.5
@@ -70,6 +72,7 @@ def test_the_table_pairs_layouts_whatever_the_order_of_the_lines(study, tmp_path
     assert [row["row"] for row in rows] == ["full", "no_map"]
     ours, theirs = rows
     assert (ours["seeds"], ours["n"]) == (3, 180)
+    assert (ours["steps"], ours["cpu_hours"], ours["ms_per_action"]) == (7.0, 0.5, 0.5)
     assert ours["success"] == pytest.approx(hard.mean())
     assert ours["reacquired"] == 0.5
     assert np.isnan(theirs["reacquired"])  # nothing was ever out of sight
@@ -82,3 +85,10 @@ def test_the_table_pairs_layouts_whatever_the_order_of_the_lines(study, tmp_path
     text = (tmp_path / "study.csv").read_text()
     assert text.startswith("condition,row,seeds,n,success,")
     assert "no surroundings" in study.table_of(rows)
+
+
+def test_other_episodes_are_refused(study, tmp_path):
+    for seed in study.SEEDS:
+        write(tmp_path / "evaluations" / f"full-{seed}", [line("goal", "maze", k + seed, True) for k in range(4)])
+    with pytest.raises(SystemExit, match=r"full-1: 4 episodes of goal, others"):
+        study.summarized(tmp_path, ["full"])

@@ -1,5 +1,6 @@
 """The training program: a tiny training, and one that goes on after an interruption."""
 
+import copy
 import csv
 import io
 import json
@@ -97,8 +98,13 @@ def test_a_training_that_goes_on_is_the_one_that_never_stopped(trained, tmp_path
 
 def test_a_rival_that_sees_frames_and_remembers_goes_on_just_so(tmp_path):
     perception = SETTINGS.worlds.perception.model_copy(update={"ablation": "frames"})
+    blind = {"backs_into_seen": False}  # images do not tell what ground was seen
+    teacher = SETTINGS.teacher.model_copy(update={"lesson": SETTINGS.teacher.lesson.model_copy(update=blind)})
+    duel = SETTINGS.duel.model_copy(update={"lesson": SETTINGS.duel.lesson.model_copy(update=blind)})
     settings = SETTINGS.model_copy(
         update={
+            "teacher": teacher,
+            "duel": duel,
             "worlds": SETTINGS.worlds.model_copy(update={"perception": perception}),
             "network": SETTINGS.network.model_copy(update={"memory": 16, "sequence_steps": 8}),
         }
@@ -275,8 +281,41 @@ def test_sequences_that_do_not_fit_into_a_rollout_are_refused():
     told["network"] |= {"memory": 8, "sequence_steps": 5}
     with pytest.raises(ValueError, match=r"sequence_steps 5 must divide escape.rollout_steps 16"):
         TrackerSettings.model_validate(told)
+    told["network"]["sequence_steps"] = 16
+    for section, key, value in (
+        ("teacher", "rollout_steps", 8),
+        ("lesson", "batch_size", 8),
+        ("lesson", "buffer", 100),
+    ):
+        wrong = copy.deepcopy(told)
+        (wrong["teacher"] if section == "teacher" else wrong["teacher"]["lesson"])[key] = value
+        with pytest.raises(ValueError, match=rf"sequence_steps 16 must not exceed teacher.*{key}"):
+            TrackerSettings.model_validate(wrong)
+    told["network"]["sequence_steps"] = 5
     told["network"]["memory"] = 0  # nothing is remembered, and nothing has to fit
     TrackerSettings.model_validate(told)
+
+
+def test_what_cannot_work_is_refused_by_its_names():
+    told = SETTINGS.model_dump()
+    told["worlds"]["perception"]["ablation"] = "frames"
+    with pytest.raises(ValueError, match=r"teacher.lesson.backs_into_seen must be false .* 'frames'"):
+        TrackerSettings.model_validate(told)
+    told = SETTINGS.model_dump()
+    told["escape"]["flat_steps"] = 100
+    with pytest.raises(ValueError, match=r"escape.flat_steps 100 must be at least .* 256"):
+        TrackerSettings.model_validate(told)
+
+
+def test_a_tracker_of_another_state_is_refused_before_a_folder_is_made(trained, tmp_path):
+    perception = SETTINGS.worlds.perception.model_copy(update={"ablation": "no_map"})
+    worlds = SETTINGS.worlds.model_copy(update={"perception": perception})
+    alone = {"teacher": None, "clone": None, "duel": None, "worlds": worlds, "start_from": str(trained)}
+    with pytest.raises(
+        UsageError, match=r"--start-from .*: was trained with .* 'none', here it would be shown 'no_map'"
+    ):
+        run(tmp_path / "out", settings=SETTINGS.model_copy(update=alone))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_of_another_training_is_refused(trained):
