@@ -1,6 +1,6 @@
 """Everything that can be set about the duel."""
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
 from envs.rewards import RewardSettings, TargetWeights, TrackerWeights
@@ -136,6 +136,11 @@ class EscapeSettings(DuelSettings):
     `total_steps` ends the stage."""
     flat_tolerance: float = Field(0.02, ge=0.0, le=1.0)
     """A share that has risen by no more has not risen."""
+
+    @field_validator("trackers", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _escapes(self) -> Self:

@@ -330,6 +330,12 @@ class _Training:
         if checkpoint is None:
             return None
         self._actors = {weights.role: _actor(weights) for weights in checkpoint.weights.values()}
+        found, wanted = self._actors["tracker"].sizes, new_tracker(self._settings).sizes
+        if (found.map_shape, found.numbers) != (wanted.map_shape, wanted.numbers):
+            raise UsageError(
+                f"{self._run.path}: its tracker sees maps {found.map_shape} and vectors ({found.numbers},), this"
+                f" version of rspt makes {wanted.map_shape} and ({wanted.numbers},); train anew, into another folder"
+            )
         about = next(iter(checkpoint.weights.values())).about
         self._cpu_before = 3600.0 * float(about.get("cpu_hours", 0.0))
         trainer = checkpoint.trainer

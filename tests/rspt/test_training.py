@@ -14,6 +14,7 @@ from rich.console import Console
 from safetensors import safe_open
 
 import rspt
+from agents.networks import Actor, Sizes
 from envs.layouts.files import load_layout
 from rspt.actors import load_player
 from rspt.config import load_config
@@ -21,6 +22,7 @@ from rspt.errors import UsageError
 from rspt.export import export
 from rspt.perception.state import VECTOR_WIDTH
 from rspt.signals import StopRequest
+from rspt.training import training
 from rspt.training.about import told_of
 from rspt.training.checkpoints import Checkpoints, load_agent_weights, load_checkpoint
 from rspt.training.failure import NotFiniteError
@@ -316,6 +318,20 @@ def test_a_tracker_of_another_state_is_refused_before_a_folder_is_made(trained, 
     ):
         run(tmp_path / "out", settings=SETTINGS.model_copy(update=alone))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_of_another_state_is_not_gone_on_with(trained, tmp_path, monkeypatch):
+    again = tmp_path / "again"
+    shutil.copytree(trained, again)
+    monkeypatch.setattr(training, "new_tracker", lambda settings: Actor(Sizes(5, 32, 51)))
+    with pytest.raises(UsageError, match=r"again: its tracker sees maps \(6, 32, 32\) .* makes \(5, 32, 32\) .*anew"):
+        run(again, resume=True)
+
+
+def test_one_tracker_to_escape_is_as_good_as_several():
+    told = SETTINGS.model_dump()
+    told["escape"]["trackers"] = "pretrained"
+    assert TrackerSettings.model_validate(told).escape.trackers == ("pretrained",)
 
 
 def test_a_folder_of_another_training_is_refused(trained):
