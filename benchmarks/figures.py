@@ -152,10 +152,14 @@ def draw(shares: Mapping[tuple[str, str], Point], panels: Sequence[Panel], path:
                 ax.set_ylabel("targets kept (%)")
         note = _NOTE + (_NOTE_TRAINED if any(panel.trained is not None for panel in shown) else "")
         figure.supxlabel(note, x=0.01, ha="left", fontsize=8.0, color=_GRAY)
-        made = [path.with_suffix(".png"), path.with_suffix(".svg")]
-        # what tells of the day and the program would differ from run to run
-        figure.savefig(made[0], dpi=160, metadata={"Software": None})
-        figure.savefig(made[1], metadata={"Date": None, "Creator": None})
+        return saved(figure, path)
+
+
+def saved(figure: Figure, path: Path) -> list[Path]:
+    """Write a figure as PNG and SVG, without what tells of the day and the program: that would differ each time."""
+    made = [path.with_suffix(".png"), path.with_suffix(".svg")]
+    figure.savefig(made[0], dpi=160, metadata={"Software": None})
+    figure.savefig(made[1], metadata={"Date": None, "Creator": None})
     return made
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from figures import DOCS, saved
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-DOCS = Path(__file__).parents[1] / "docs"
 BASE = "full"
 TITLES = {"goal": "walking target", "evade": "evading target", "learned": "learned target"}
 _FULL, _ROW, _GRAY, _BAND = "#D55E00", "#0072B2", "#6a6f78", "#fbe9dd"
@@ -39,11 +39,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> list[Path]:
         panels[0].set_yticks(range(len(names)), [f"{name} ({_seeds(rows, name)})" for name in names])
         panels[0].invert_yaxis()
         figure.supxlabel("% of the episodes. " + _NOTE, x=0.01, ha="left", fontsize=7.5, color=_GRAY)
-        made = [path.with_suffix(".png"), path.with_suffix(".svg")]
-        # what tells of the day and the program would differ from run to run
-        figure.savefig(made[0], dpi=160, metadata={"Software": None})
-        figure.savefig(made[1], metadata={"Date": None, "Creator": None})
-    return made
+        return saved(figure, path)
 
 
 def _panel(ax: Axes, rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:

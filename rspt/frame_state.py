@@ -10,8 +10,6 @@ from rspt.perception.state import OFFSETS, VECTOR_ENTRIES, VECTOR_WIDTH, State
 
 FRAME_CHANNELS = ("depth", "target_mask")
 """Channels of its map: depth, 1 at the camera's greatest range and 0 where it is invalid; the mask of the target."""
-KNOWN = ("velocity", "last_action", "speed_max", "turn_max", "hfov", "camera_height", "frame_usable")
-"""Entries of the vector that odometry and the robot's own body tell; the others are 0."""
 _SCALE = {entry.name: entry.scale for entry in VECTOR_ENTRIES}
 
 
@@ -26,8 +24,8 @@ class FrameState:
         range_m: greatest range of the camera in metres.
 
     Attributes:
-        state: `map` (B, 2, H, W), the images, and `vector` (B, D) of the layout of `rspt.perception.state`;
-            overwritten by the next frame.
+        state: `map` (B, 2, H, W), the images, and `vector` (B, D) of the layout of `rspt.perception.state`, in which
+            all is 0 but what odometry and the robot's own body tell; overwritten by the next frame.
     """
 
     def __init__(self, num_worlds: int, size: tuple[int, int], range_m: float) -> None:

@@ -177,8 +177,9 @@ class Perceiver:
         Raises:
             ValueError: with the ablation `frames`, which knows nothing but the frames.
         """
-        if isinstance(self._eye, FrameState):
+        if self.knows_frames_only:
             raise ValueError("ablation='frames' has no map, track and prediction")
+        assert isinstance(self._eye, Perception)
         return self._eye
 
     @property

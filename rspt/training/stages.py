@@ -1,5 +1,7 @@
 """The stages of a training, in their order."""
 
+from typing import Any
+
 import torch
 
 from agents.networks import Actor
@@ -29,32 +31,19 @@ def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, de
     if name == "clone":
         assert settings.clone is not None
         return CloneStage(settings.clone, worlds, actors["tracker"], seed=seed + _SEED_STEP)
-    skilled = settings.teacher is not None or settings.start_from is not None
-    tracker, target = actors["tracker"], actors.get("target")
+    players: dict[str, Any] = {
+        "tracker": actors["tracker"],
+        "skilled": settings.teacher is not None or settings.start_from is not None,
+        "target": actors.get("target"),
+        "device": device,
+        "sequence_steps": settings.network.sequence_steps,
+    }
     if name == "escape":
         assert settings.escape is not None
-        return EscapeStage(
-            settings.escape,
-            worlds,
-            tracker=tracker,
-            skilled=skilled,
-            target=target,
-            seed=seed + 3 * _SEED_STEP,
-            device=device,
-            sequence_steps=settings.network.sequence_steps,
-            trackers=[load_player(path, "tracker").actor for path in settings.escape.trackers],
-        )
+        trackers = [load_player(path, "tracker").actor for path in settings.escape.trackers]
+        return EscapeStage(settings.escape, worlds, seed=seed + 3 * _SEED_STEP, trackers=trackers, **players)
     assert settings.duel is not None
-    return DuelStage(
-        settings.duel,
-        worlds,
-        tracker=tracker,
-        skilled=skilled,
-        target=target,
-        seed=seed + 2 * _SEED_STEP,
-        device=device,
-        sequence_steps=settings.network.sequence_steps,
-    )
+    return DuelStage(settings.duel, worlds, seed=seed + 2 * _SEED_STEP, **players)
 
 
 def new_tracker(settings: TrackerSettings) -> Actor:
