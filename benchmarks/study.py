@@ -104,7 +104,7 @@ def train(out: Path, names: Sequence[str]) -> None:
     """Train what is not trained yet, the first seeds of all rows before the second ones."""
     for seed in SEEDS:
         for name in names:
-            if seed in ROWS[name].seeds:
+            if seed in ROWS[name].seeds and not finished(out, name, seed).exists():
                 command = command_of(out, name, seed)
                 print(" ".join(command), flush=True)
                 subprocess.run([sys.executable, "-m", *command], check=True)
