@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.grids import clearance_at
-from agents.jit import kernel
+from agents.jit import kernel, uncounted_kernel
 
 DT_S = 0.1
 STEPS = 16
@@ -84,7 +84,7 @@ def driven(
     return after
 
 
-@kernel
+@uncounted_kernel
 def moved(
     body: Body, x: float, y: float, yaw: float, speed: float, turn: float, wanted: float, wanted_turn: float
 ) -> tuple[float, float, float, float, float]:
@@ -96,7 +96,7 @@ def moved(
     return x + speed * DT_S * np.cos(middle), y + speed * DT_S * np.sin(middle), yaw + turn * DT_S, speed, turn
 
 
-@kernel
+@uncounted_kernel
 def wrapped(angle: float) -> float:
     """The angle in [-π, π)."""
     return float(angle - 2.0 * np.pi * np.floor((angle + np.pi) / (2.0 * np.pi)))

@@ -4,7 +4,7 @@ import numpy as np
 
 from agents.drive import DT_S, Body, wrapped
 from agents.grids import clearance_at
-from agents.jit import kernel
+from agents.jit import uncounted_kernel
 from agents.scene import Scene
 
 _TURN_GAIN = 5.0
@@ -17,7 +17,7 @@ TIGHT_M = 0.06
 """Room in metres beside the body that counts as contact, for the interpolation of the grid is not exact."""
 
 
-@kernel
+@uncounted_kernel
 def follow(
     scene: Scene,
     body: Body,
@@ -63,7 +63,7 @@ def follow(
     return speed, min(max(turn, -body.turn_max_radps), body.turn_max_radps)
 
 
-@kernel
+@uncounted_kernel
 def _braked(scene: Scene, body: Body, x: float, y: float, yaw: float, speed: float) -> float:
     """Turn on the spot rather than swing into what stands within the braking distance.
 

@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.jit import kernel
+from agents.jit import kernel, uncounted_kernel
 
 _STEP_M = 0.05
 """Spacing in metres at which a straight way is read."""
 _CARROT_STEP_M = 0.2
 
 
-@kernel
+@uncounted_kernel
 def clearance_at(
     clearance: NDArray[np.float32], origin: NDArray[np.float64], cell_m: float, x: float, y: float
 ) -> float:
@@ -28,7 +28,7 @@ def clearance_at(
     return float(lower * (1.0 - u) + upper * u)
 
 
-@kernel
+@uncounted_kernel
 def is_drivable(
     clearance: NDArray[np.float32],
     origin: NDArray[np.float64],
@@ -50,7 +50,7 @@ def is_drivable(
     return True
 
 
-@kernel
+@uncounted_kernel
 def sees(
     opaque: NDArray[np.uint8], origin: NDArray[np.float64], cell_m: float, x: float, y: float, to_x: float, to_y: float
 ) -> bool:

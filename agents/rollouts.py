@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from agents.drive import DT_S, STEPS, Body, moved, wrapped
 from agents.follower import TIGHT_M, follow
 from agents.grids import clearance_at, sees
-from agents.jit import kernel
+from agents.jit import kernel, uncounted_kernel
 from agents.scene import Scene
 
 _COMMAND_STEPS = 3
@@ -117,7 +117,7 @@ def judged_commands(
     return Judged(best[0], best[1], slowest, fastest, right, left, regrets)
 
 
-@kernel
+@uncounted_kernel
 def _rollout_cost(
     scene: Scene,
     body: Body,
@@ -171,7 +171,7 @@ def _rollout_cost(
     return total
 
 
-@kernel
+@uncounted_kernel
 def _state_cost(
     scene: Scene,
     body: Body,
@@ -197,7 +197,7 @@ def _state_cost(
     return float(error + off + hidden)
 
 
-@kernel
+@uncounted_kernel
 def _contact_cost(scene: Scene, body: Body, x: float, y: float, step: int) -> float:
     """A gentle slope near what a body could touch, and a steep one where it would."""
     free = clearance_at(scene.clearance, scene.origin, scene.cell_m, x, y) - body.radius_m
@@ -215,7 +215,7 @@ def _contact_cost(scene: Scene, body: Body, x: float, y: float, step: int) -> fl
     return cost
 
 
-@kernel
+@uncounted_kernel
 def _beyond(route: NDArray[np.float64], passed: int, pose: NDArray[np.float64]) -> float:
     """Way in metres from a point of the route to the next one, and what the corner there costs.
 
