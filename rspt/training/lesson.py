@@ -86,6 +86,9 @@ class Lesson:
         self._new: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any], Regrets, Tensor | None]] = []
         self._random = torch.Generator().manual_seed(seed)
 
+    def __len__(self) -> int:
+        return len(self._shown)
+
     @property
     def vectors(self) -> Tensor:
         """(n, D) of all demonstrations."""

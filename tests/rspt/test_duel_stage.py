@@ -57,19 +57,19 @@ def test_both_players_learn_in_the_same_worlds():
     stage = DuelStage(DUEL, WORLDS, tracker=tracker(), skilled=False, target=None, seed=0)
     try:
         stage.begin()
-        assert stage.target is not None
-        first = weights(stage._pool._snapshots[0])
-        before = [weights(seat.ppo.policy.actor) for seat in (stage.tracker, stage.target)]
+        assert stage.opponents.seat is not None
+        first = weights(stage.opponents._pool._snapshots[0])
+        before = [weights(seat.ppo.policy.actor) for seat in (stage.tracker, stage.opponents.seat)]
         while stage.driven < stage.total_steps:
             done = stage.round()
             assert all(np.isfinite(value) for value in done.metrics.values())
         assert stage.driven == 512
         assert {"tracker/approx_kl", "target/auxiliary_loss", "reward_tracker", "reward_target"} <= set(done.metrics)
-        after = [weights(seat.ppo.policy.actor) for seat in (stage.tracker, stage.target)]
+        after = [weights(seat.ppo.policy.actor) for seat in (stage.tracker, stage.opponents.seat)]
         assert all(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
-        assert len(stage._pool) == 6  # one at the beginning, one for each 100 steps
-        assert torch.equal(first, weights(stage._pool._snapshots[0]))
-        assert not torch.equal(first, weights(stage._pool._snapshots[-1]))
+        assert len(stage.opponents._pool) == 6  # one at the beginning, one for each 100 steps
+        assert torch.equal(first, weights(stage.opponents._pool._snapshots[0]))
+        assert not torch.equal(first, weights(stage.opponents._pool._snapshots[-1]))
     finally:
         stage.close()
 
@@ -123,7 +123,7 @@ def test_groups_of_worlds_count_alike(monkeypatch):
         learner.update_metrics = {}
         monkeypatch.setattr(learner, "train", lambda: seen.update(advantages=learner.rollout_buffer.advantages.copy()))
         stage.round()
-        scripted = stage._scripted.astype(bool)
+        scripted = stage.opponents.scripted.astype(bool)
         assert 0 < scripted.sum() < len(scripted)
         for group in (scripted, ~scripted):
             assert seen["advantages"][:, group].std() == pytest.approx(1.0, abs=1e-3)
@@ -142,8 +142,8 @@ def test_out_of_sight_only_the_lesson_teaches(taught):
     try:
         stage.begin()
         stage.tracker.begin_rollout()
-        assert stage.target is not None
-        stage.target.begin_rollout()
+        assert stage.opponents.seat is not None
+        stage.opponents.seat.begin_rollout()
         hidden = []
         for _ in range(settings.rollout_steps):
             hidden.append(stage._truth.hidden_steps.copy())
@@ -151,12 +151,12 @@ def test_out_of_sight_only_the_lesson_teaches(taught):
         counted = stage.tracker.ppo.rollout_buffer.counted
         if taught:
             assert counted is not None
-            scripted = stage._scripted == 1
+            scripted = stage.opponents.scripted == 1
             np.testing.assert_array_equal(counted, (np.array(hidden) < 3) | ~scripted)
             assert 0 < counted[:, scripted].sum() < counted[:, scripted].size
         else:
             assert counted is None
-        assert stage.target.ppo.rollout_buffer.counted is None
+        assert stage.opponents.seat.ppo.rollout_buffer.counted is None
     finally:
         stage.close()
 
@@ -173,8 +173,8 @@ def test_in_sight_the_planner_is_asked_in_a_share_of_the_steps(share, monkeypatc
         asked, hidden = [], []
         monkeypatch.setattr(stage._lesson, "show", lambda among, memories: asked.append(among.copy()))
         stage.tracker.begin_rollout()
-        assert stage.target is not None
-        stage.target.begin_rollout()
+        assert stage.opponents.seat is not None
+        stage.opponents.seat.begin_rollout()
         for _ in range(settings.rollout_steps):
             hidden.append(stage._truth.hidden_steps > 0)
             stage._step()
@@ -191,15 +191,15 @@ def test_a_tracker_that_does_not_learn_stays_as_it_is():
     stage = DuelStage(settings, WORLDS, tracker=skilled, skilled=True, target=None, seed=0)
     try:
         stage.begin()
-        assert stage.target is not None
-        before = weights(stage.target.ppo.policy.actor)
+        assert stage.opponents.seat is not None
+        before = weights(stage.opponents.seat.ppo.policy.actor)
         while stage.driven < stage.total_steps:
             metrics = stage.round().metrics
         for name, value in skilled.state_dict().items():
             if name != "log_spread":
                 assert torch.equal(value, stage.tracker.ppo.policy.actor.state_dict()[name]), name
         assert set(stage.actors()) == {"target"}
-        assert not torch.equal(before, weights(stage.target.ppo.policy.actor))
+        assert not torch.equal(before, weights(stage.opponents.seat.ppo.policy.actor))
         assert "tracker/approx_kl" not in metrics
     finally:
         stage.close()
@@ -211,7 +211,7 @@ def test_the_tracker_begins_as_it_is_and_the_planner_goes_on_teaching_it():
     stage = DuelStage(scripted, WORLDS, tracker=guide, skilled=True, target=None, seed=0)
     try:
         stage.begin()
-        assert stage.target is None
+        assert stage.opponents.seat is None
         stage.round()  # the critic warms up
         for name, value in guide.state_dict().items():
             if name != "log_spread":
