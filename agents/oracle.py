@@ -110,6 +110,7 @@ class Oracle:
         regret_max: float = REGRET_MAX,
         room_behind_m: NDArray[np.float64] | None = None,
         among: NDArray[np.bool_] | None = None,
+        paths: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.float64], Regrets]:
         """Actions (n, 2) from the truth alone, and how much worse others are, up to `regret_max`.
 
@@ -119,6 +120,8 @@ class Oracle:
             room_behind_m: (n,) how far back the robots can have seen that nothing stands there: a planner that teaches
                 does not back off farther, for those who learn from it do not know what it knows.
             among: (B,) the n worlds that are asked about; all if None.
+            paths: (B, M, STEPS + 1, 2) where the target and the distractors will be from the time on when the next
+                action takes effect, in metres; expected by how they move if None.
 
         Raises:
             ValueError: without a view, or if the number of worlds is not that of the last `reset`.
@@ -132,7 +135,7 @@ class Oracle:
         asked = np.arange(len(view.poses)) if among is None else np.flatnonzero(among)
         commands, edges = np.empty((len(asked), 2)), np.empty((len(asked), 2, 2))
         tables = np.empty((len(asked), SPEEDS, TURNS), dtype=np.float32)
-        problems = [self._problem(world, view) for world in asked.tolist()]
+        problems = [self._problem(world, view, None if paths is None else paths[world]) for world in asked.tolist()]
 
         def solve(rows: NDArray[np.int64]) -> None:
             for row in rows.tolist():
@@ -148,13 +151,17 @@ class Oracle:
         units = np.stack([limits[:, 0], backward, limits[:, 1]], axis=1)
         return actions_of(commands, limits), Regrets(tables, edges[:, :, 0], edges[:, :, 1], units)
 
-    def _problem(self, world: int, view: View) -> tuple[Scene, Body, NDArray[np.float64]]:
+    def _problem(
+        self, world: int, view: View, paths: NDArray[np.float64] | None
+    ) -> tuple[Scene, Body, NDArray[np.float64]]:
         """The scene, the body, and pose and velocity (5,) from which the next action will be carried out."""
         body, space = body_of(view.limits[world]), view.free_spaces[world]
         poses, velocities, late = view.poses[world], view.velocities[world], view.under_way[world]
         after = driven(poses[0], velocities[0], late, body)
         grid = (space.clearance, space.origin, self._cell_m)
-        movers = predicted(poses[1:], velocities[1:], *grid, body.radius_m, len(late), self._manner.turn_kept)
+        movers = paths
+        if movers is None:
+            movers = predicted(poses[1:], velocities[1:], *grid, body.radius_m, len(late), self._manner.turn_kept)
         return self._scene(self._plans[world], space, after[:2], movers), body, after
 
     def _scene(self, plan: _Plan, space: Space, tracker: NDArray[np.float64], movers: NDArray[np.float64]) -> Scene:

@@ -9,6 +9,9 @@ the fewest targets of, in all these episodes together. A response that does not 
 says nothing of the tracker: it beats it if the 95 % interval of the difference in SR, on the same episodes, lies
 below 0.
 
+The planner that knows the truth is answered, too, if `oracle=oracle` is among the trackers: what even it does not
+keep, nobody who has to look for the target can be asked to.
+
 What is finished is not done again, what was interrupted goes on. `docs/results/best_responses.csv` gets all rows,
 `docs/results/best_responses_curves.csv` the escape rate against the steps, `docs/images/best_responses.png` shows both.
 `--recipe`, as the last option, hands everything behind it to the recipe, such as `--escape.total_steps 500_000`.
@@ -27,6 +30,7 @@ from best_response_parts.picture import draw
 from best_response_parts.rows import EVADE, Row, condition_name, row_table, rows_of, verdicts
 from rich.console import Console
 
+from agents.baselines import BASELINES
 from rspt.agent import load_agent
 from rspt.config import load_config
 from rspt.errors import UsageError
@@ -111,13 +115,14 @@ def trained(response: Response, recipe: Sequence[str], stop: StopRequest, consol
 
 def settings_of(response: Response, recipe: Sequence[str]) -> TrackerSettings:
     """The recipe for one response; the tracker's state is made as it is used to."""
-    agent = load_agent(response.tracker.source)
-    ratio = f"{response.ratio:g}"
-    overrides = [
-        *("--start_from", response.tracker.source, "--seed", str(response.seed)),
-        *("--worlds.speed_ratio", ratio, ratio),
-        *("--worlds.perception.predictor", agent.predictor, "--worlds.perception.ablation", agent.ablation),
-    ]
+    source, ratio = response.tracker.source, f"{response.ratio:g}"
+    overrides = ["--seed", str(response.seed), "--worlds.speed_ratio", ratio, ratio]
+    if source in BASELINES:
+        overrides += ["--escape.trackers", source]
+    else:
+        agent = load_agent(source)
+        overrides += ["--start_from", source]
+        overrides += ["--worlds.perception.predictor", agent.predictor, "--worlds.perception.ablation", agent.ablation]
     return load_config(TrackerSettings, "best_response", [*overrides, *recipe])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import rspt
 from envs.layouts import FAMILIES
 from envs.layouts.files import load_layout
-from rspt.actors import digest, load_player
+from rspt.training.escaped import escaped
 from rspt.training.settings import TrackerSettings
 from rspt.training.validation import FIRST_SEED
 
@@ -22,8 +22,8 @@ def told_of(settings: TrackerSettings, before: Mapping[str, str] = {}) -> dict[s
     files = json.loads(before.get("layout_files", "{}"))
     files |= {name: load_layout(name).hash for name in worlds.layouts if name not in FAMILIES}
     families = [*filter(None, before.get("families", "").split(",")), *worlds.layouts]
-    escaped = () if settings.escape is None else settings.escape.trackers
-    trackers = {name: digest(load_player(name, "tracker").actor) for name in escaped}
+    names = () if settings.escape is None else settings.escape.trackers
+    trackers = {name: escaped(name).digest for name in names}
     return {
         "rspt": rspt.__version__,
         "families": ",".join(name for name in dict.fromkeys(families) if name in FAMILIES),

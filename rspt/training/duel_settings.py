@@ -127,8 +127,8 @@ class EscapeSettings(DuelSettings):
     critic_steps: int = Field(20_000, ge=0, le=1_000_000_000)
     """As in the duel."""
     trackers: tuple[str, ...] = ()
-    """Trackers to escape, `pretrained` or paths; one world after the other takes the next. If none are named, the
-    tracker of the training is in all worlds."""
+    """Trackers to escape: `pretrained`, paths, or those that are not learned, such as `oracle`. One world after the
+    other takes the next. If none are named, the tracker of the training is in all worlds."""
     anneal_from: float | None = Field(None, ge=0.05, le=2.0)
     """The target's greatest speed as a share of the tracker's at the beginning: who is as fast gets away often enough
     to learn how. It goes along a line to `worlds.speed_ratio`, which holds from the beginning if this is null."""

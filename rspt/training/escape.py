@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.learned import LearnedAgent
 from agents.networks import Actor
 from agents.seat import Chosen
-from rspt.actors import digest
 from rspt.errors import UsageError
 from rspt.training.duel import DuelStage, State
 from rspt.training.duel_settings import EscapeSettings
 from rspt.training.escape_rate import EscapeRate
+from rspt.training.escaped import escaped
 from rspt.training.stage import Round
 from rspt.training.worlds import TrainingWorldsSettings
 
@@ -30,7 +29,7 @@ class EscapeStage(DuelStage):
         seed: of everything that is drawn.
         device: where the target learns.
         sequence_steps: as in the duel.
-        trackers: to escape; one world after the other takes the next.
+        trackers: names of those to escape; one world after the other takes the next.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class EscapeStage(DuelStage):
         seed: int,
         device: str = "cpu",
         sequence_steps: int = 1,
-        trackers: Sequence[Actor] = (),
+        trackers: Sequence[str] = (),
     ) -> None:
         super().__init__(
             settings,
@@ -58,8 +57,7 @@ class EscapeStage(DuelStage):
         )
         self._anneal_from, self._anneal_steps = settings.anneal_from, settings.anneal_steps
         self._ratio = self._last_ratio = worlds.speed_ratio
-        self._agents = [LearnedAgent(actor) for actor in trackers]
-        self._digests = [digest(actor) for actor in trackers]
+        self._trackers = [escaped(name, self._threads.share) for name in trackers]
         self._rate: EscapeRate | None = None
         if settings.flat_steps is not None:
             first = 0 if settings.anneal_from is None else settings.anneal_steps
@@ -90,7 +88,7 @@ class EscapeStage(DuelStage):
     def state(self) -> dict[str, Any]:
         """What `restore` needs."""
         counts = None if self._rate is None else self._rate.state()
-        return {**super().state(), "escapes": counts, "trackers": self._digests}
+        return {**super().state(), "escapes": counts, "trackers": [one.digest for one in self._trackers]}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on with what `state` gave; `begin` is to follow.
@@ -100,7 +98,7 @@ class EscapeStage(DuelStage):
         """
         super().restore(state)
         # a checkpoint from before there were several trackers has neither entry
-        if state.get("trackers", []) != self._digests:
+        if state.get("trackers", []) != [one.digest for one in self._trackers]:
             raise UsageError("escape.trackers: they have changed since the training began; begin a new one")
         if self._rate is not None:
             self._rate.restore(state.get("escapes") or [])
@@ -122,12 +120,13 @@ class EscapeStage(DuelStage):
 
     def _best(self, seen: State) -> Chosen:
         """What the trackers do, each in its own worlds."""
-        if not self._agents:
+        if not self._trackers:
             return super()._best(seen)
-        actions, number = np.zeros((self.worlds.num_worlds, 2), dtype=np.float32), len(self._agents)
-        for first, agent in enumerate(self._agents):
-            own = slice(first, None, number)
+        actions, number = np.zeros((self.worlds.num_worlds, 2), dtype=np.float32), len(self._trackers)
+        for first, (_, agent) in enumerate(self._trackers):
+            own = np.arange(first, len(actions), number)
             agent.reset(self.worlds.began[own])
-            actions[own] = agent.act({name: seen[name][own] for name in ("map", "vector")})
+            view = self._truth.view.of(own) if agent.privileged else None
+            actions[own] = agent.act({name: seen[name][own] for name in ("map", "vector")}, view)
         nothing = torch.zeros(len(actions))
         return Chosen(torch.from_numpy(actions), nothing[:, None], nothing)

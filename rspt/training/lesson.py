@@ -14,11 +14,13 @@ from agents.networks import Actor, Sizes
 from agents.oracle import TEACHES
 from agents.regrets import Regrets, regret_of
 from agents.rollouts import SPEEDS, TURNS
+from envs.batch import PrivilegedView
 from envs.settings import Settings
 from envs.threads import Threads
 from rspt.build import make_oracle
 from rspt.percept import room_behind
 from rspt.perception.state import OFFSETS, VECTOR_ENTRIES, mirror_of
+from rspt.training.hindsight import Hindsight, Moment
 from rspt.training.worlds import TrainingWorlds
 
 _MIRROR = torch.tensor([1.0, -1.0])
@@ -49,6 +51,8 @@ class LessonSettings(Settings):
     commitment: float | None = Field(12.0, gt=0.0, le=100.0)
     """While the target is out of sight, what is wrong counts by the root of itself times this: the mean of going left
     and going right is to stand still, and a root makes either of them better than that. Null: as in sight."""
+    hindsight: bool = True
+    """Whether the teacher judges a moment once it is known where everybody went from there, and not by how they moved."""
     backs_into_seen: bool = True
     """Whether the teacher backs off only over ground that the tracker has seen to be free."""
 
@@ -80,7 +84,8 @@ class Lesson:
         self._remembers, self._length = bool(sizes.memory), sequence_steps if sizes.memory else 1
         self._which = np.arange(worlds.num_worlds) if which is None else which
         self._threads = Threads()
-        self._teacher = make_oracle(share=self._threads.share, manner=TEACHES)
+        self._teacher, self._driver = (make_oracle(share=self._threads.share, manner=TEACHES) for _ in range(2))
+        self._hindsight = Hindsight(len(self._which))
         self._order, self._sign = (torch.from_numpy(array) for array in mirror_of(VECTOR_ENTRIES))
         self._shown = Demonstrations(settings.buffer, sizes.map_shape, sizes.numbers, (SPEEDS, TURNS), sizes.memory)
         self._new: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any], Regrets, Tensor | None]] = []
@@ -96,24 +101,45 @@ class Lesson:
 
     def begin(self, which: NDArray[np.bool_] | None = None) -> None:
         """New episodes begin in the worlds (W,) that are marked, or in all."""
-        self._teacher.reset(np.ones(len(self._which), dtype=np.bool_) if which is None else which[self._which])
+        own = None if which is None else which[self._which]
+        self._hindsight.begin(own)
+        for teacher in (self._teacher, self._driver):
+            teacher.reset(np.ones(len(self._which), dtype=np.bool_) if own is None else own)
 
-    def show(self, among: NDArray[np.bool_] | None = None, memories: Tensor | None = None) -> NDArray[np.float64]:
-        """What the teacher would do now (m, 2); it is learnt from after `keep`.
+    def actions(self) -> NDArray[np.float64]:
+        """What the teacher would do now (n, 2), which cannot wait."""
+        return self._driver.judge(self._view(), regret_max=0.0, room_behind_m=self._room_behind())[0]
+
+    def show(self, among: NDArray[np.bool_] | None = None, memories: Tensor | None = None) -> None:
+        """Ask the teacher about the moment; its answer is learnt from after `keep`.
 
         Args:
             among: (W,) whether the teacher is to look at a world, if it is one of its; at all of its if None.
             memories: (W, M) of the actor that drives.
         """
+        state = {name: array[self._which] for name, array in self._worlds.state.items()}
+        remembered = None if memories is None else memories[torch.from_numpy(self._which)]
         asked = None if among is None else among[self._which]
-        which = self._which if asked is None else self._which[asked]
-        state = {name: array[which] for name, array in self._worlds.state.items()}
-        seen = room_behind(state["map"]) if self.settings.backs_into_seen else None
-        view = self._worlds.privileged_view().of(self._which)
-        actions, regrets = self._teacher.judge(view, room_behind_m=seen, among=asked)
-        remembered = None if memories is None else memories[torch.from_numpy(which)]
-        self._new.append((state["map"], state["vector"], actions, regrets, remembered))
-        return actions
+        moment = Moment(state["map"], state["vector"], self._view(), self._room_behind(), asked, remembered)
+        if not self.settings.hindsight:
+            self._judge(moment, None)
+            return
+        self._hindsight.add(moment)
+        if due := self._hindsight.due():
+            self._judge(*due)
+
+    def _judge(self, moment: Moment, paths: NDArray[np.float64] | None) -> None:
+        asked = slice(None) if moment.asked is None else moment.asked
+        room = None if moment.room_behind_m is None else moment.room_behind_m[asked]
+        actions, regrets = self._teacher.judge(moment.view, room_behind_m=room, among=moment.asked, paths=paths)
+        memories = None if moment.memories is None else moment.memories[asked]
+        self._new.append((moment.maps[asked], moment.vectors[asked], actions, regrets, memories))
+
+    def _view(self) -> PrivilegedView:
+        return self._worlds.privileged_view().of(self._which)
+
+    def _room_behind(self) -> NDArray[np.float64] | None:
+        return room_behind(self._worlds.state["map"][self._which]) if self.settings.backs_into_seen else None
 
     def keep(self) -> None:
         """Add what was shown since the last call to what is learnt from."""

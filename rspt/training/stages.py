@@ -5,7 +5,6 @@ from typing import Any
 import torch
 
 from agents.networks import Actor
-from rspt.actors import load_player
 from rspt.perceiver import state_space
 from rspt.training.clone import CloneStage
 from rspt.training.duel import DuelStage
@@ -43,7 +42,7 @@ def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, de
     }
     if name == "escape":
         assert settings.escape is not None
-        trackers = [load_player(path, "tracker").actor for path in settings.escape.trackers]
+        trackers = settings.escape.trackers
         return EscapeStage(settings.escape, worlds, seed=seed + 3 * _SEED_STEP, trackers=trackers, **players)
     assert settings.duel is not None
     if settings.duel.pupil is not None:

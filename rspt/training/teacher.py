@@ -96,7 +96,7 @@ class TeacherStage:
             self._lesson.keep()
         else:
             self._lesson.keep()
-            if not self._skilled:  # the first rollout also tells how numbers are to be standardised
+            if not self._skilled and len(self._lesson):  # what is shown first also tells how to standardise numbers
                 self.actor.trunk.numbers.fit(self._lesson.vectors)
                 told |= self._learn(0)
         self._driver.load_state_dict(self.actor.state_dict())
@@ -137,11 +137,13 @@ class TeacherStage:
     def _drive(self) -> float:
         """One step of all worlds; the mean reward of learning targets."""
         settings, worlds, state = self.settings, self.worlds, self.worlds.state
-        shown = self._lesson.show(memories=self._memory)
+        self._lesson.show(memories=self._memory)
         with torch.no_grad():
             maps, vectors = torch.from_numpy(state["map"]), torch.from_numpy(state["vector"])
             chosen, self._memory = self._driver.act(maps, vectors, self._memory)
-        actions = np.where(self._taught[:, None], shown, np.clip(chosen.numpy(), -1.0, 1.0))
+        actions = np.clip(chosen.numpy(), -1.0, 1.0)
+        if self._taught.any():
+            actions = np.where(self._taught[:, None], self._lesson.actions(), actions)
         self._start_slips()
         actions = np.where((self._slip_left > 0)[:, None], self._slip, actions)
         self._slip_left = np.maximum(self._slip_left - 1, 0)

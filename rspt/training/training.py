@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from tqdm import tqdm
 
+from agents.baselines import BASELINES
 from agents.learned import LearnedAgent
 from agents.networks import Actor, Sizes
 from agents.one_thread import one_thread
@@ -104,7 +105,7 @@ def _given_players(settings: TrackerSettings) -> dict[Role, Player]:
             given[role] = _given_player(key, name, role)
     if "tracker" in given:
         _check_sight("start-from", str(settings.start_from), given["tracker"], settings)
-    for name in () if settings.escape is None else settings.escape.trackers:
+    for name in [] if settings.escape is None else [name for name in settings.escape.trackers if name not in BASELINES]:
         _check_sight("escape.trackers", name, _given_player("escape.trackers", name, "tracker"), settings)
     return given
 

@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 
 from agents.networks import Actor, Sizes
+from rspt.build import make_oracle
 from rspt.config import load_config
 from rspt.errors import UsageError
 from rspt.perceiver import PerceptionSettings, state_space
@@ -52,6 +53,12 @@ def tracker(action=(0.0, 0.0)):
         actor.head.weight.zero_()
         actor.head.bias.copy_(torch.tensor(action))
     return actor
+
+
+def saved(path, action, **about):
+    actor = tracker(action)
+    save_agent_weights(path, AgentWeights("tracker", actor.sizes._asdict(), dict(actor.state_dict()), about))
+    return str(path)
 
 
 def stage_of(trackers=(), worlds=WORLDS, **changes):
@@ -124,13 +131,13 @@ def test_without_annealing_the_worlds_are_as_they_were():
         stage.close()
 
 
-def test_each_world_has_its_own_tracker(monkeypatch):
+def test_each_world_has_its_own_tracker(monkeypatch, tmp_path):
     actions = [(0.5, -0.25), (-0.125, 0.75), (0.25, 0.25)]
-    stage = stage_of([tracker(action) for action in actions])
+    stage = stage_of([saved(tmp_path / f"{number}.safetensors", action) for number, action in enumerate(actions)])
     played, began = [], []
     step = stage.worlds.step
     monkeypatch.setattr(stage.worlds, "step", lambda *args: (played.append(args[0].copy()), step(*args))[1])
-    for agent in stage._agents:
+    for _, agent in stage._trackers:
         monkeypatch.setattr(agent, "reset", lambda which: began.append(which.copy()))
     try:
         stage.begin()
@@ -204,12 +211,6 @@ def test_a_best_response_ends_when_nothing_is_gained_and_goes_on_exactly(tmp_pat
     assert "All 1,792 steps are done" in run(settings, again, resume=True)
 
 
-def saved(path, action, **about):
-    actor = tracker(action)
-    save_agent_weights(path, AgentWeights("tracker", actor.sizes._asdict(), dict(actor.state_dict()), about))
-    return str(path)
-
-
 def test_a_target_that_is_held_out_escapes_the_trackers_that_are_named(tmp_path):
     trackers = [saved(tmp_path / f"{number}.safetensors", (0.1 * number, 0.0)) for number in range(2)]
     settings = load_config(
@@ -238,6 +239,21 @@ def test_a_target_that_is_held_out_escapes_the_trackers_that_are_named(tmp_path)
         with pytest.raises(UsageError, match=rf"^--escape\.trackers {name}: {message}"):
             run(settings.model_copy(update={"escape": escape}), tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_planner_can_be_escaped_too():
+    stage = stage_of(["oracle", "pid"])
+    try:
+        stage.begin()
+        truth = stage._truth
+        oracle = make_oracle()
+        oracle.reset(np.ones(2, dtype=np.bool_))
+        expected = oracle.act({}, truth.view.of(np.array([0, 2])))
+        np.testing.assert_allclose(stage._best(stage._tracker_state()).played[[0, 2]], expected, rtol=1e-6)
+        assert stage.state()["trackers"] == ["oracle", "pid"]
+        stage.round()
+    finally:
+        stage.close()
 
 
 def test_shorter_stages_must_still_have_room_for_the_annealing():
