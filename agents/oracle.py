@@ -42,8 +42,8 @@ class Manner(NamedTuple):
     meets_hidden: bool = True
 
 
-TEACHES = Manner(Comfort(room_m=0.40), hidden_cost=3.0)
-"""For those who imitate it: they are less exact, and to stay near a target that hides is all that they can do."""
+TEACHES = Manner(Comfort(room_m=0.40), hidden_cost=3.0, turn_kept=0.7, meets_hidden=False)
+"""For those who imitate it: they are less exact, and cannot know how a hidden target goes on."""
 
 
 @dataclass

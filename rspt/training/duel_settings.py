@@ -6,7 +6,6 @@ from typing_extensions import Self
 from envs.rewards import RewardSettings, TargetWeights, TrackerWeights
 from envs.settings import Settings
 from rspt.training.lesson import LessonSettings
-from rspt.training.teacher_settings import PupilSettings
 
 
 class PpoSettings(Settings):
@@ -77,10 +76,6 @@ class DuelSettings(Settings):
     """How far the tracker that is kept and judged lies on the way from the weights that the stage began with to that
     average; all the way if those knew nothing. Between the two it is as good in the layouts of the training, and knows
     more of others (Wortsman et al., Robust Fine-Tuning of Zero-Shot Models, CVPR 2022)."""
-    pupil: PupilSettings | None = None
-    """How the tracker learns from the planner, which teaches it everywhere, instead of from rewards: as in the teacher
-    stage, but among targets that learn to escape it. What is said here of its critic, lesson, average, interpolation,
-    PPO and rewards does not matter then."""
     tracker_learns: bool = True
     """Whether the tracker learns, too; if not, it does what it does best, and the target learns to escape it."""
     tracker: PpoSettings = PpoSettings(discount=0.97, gae_lambda=0.9, spread=0.12, persistence=0.8)
@@ -146,12 +141,6 @@ class EscapeSettings(DuelSettings):
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _nobody_is_taught(self) -> Self:
-        if self.pupil is not None:
-            raise ValueError("pupil must be null: the tracker does not learn while the target escapes it")
-        return self
 
     @model_validator(mode="after")
     def _escapes(self) -> Self:

@@ -52,7 +52,7 @@ class LessonSettings(Settings):
     """While the target is out of sight, what is wrong counts by the root of itself times this: the mean of going left
     and going right is to stand still, and a root makes either of them better than that. Null: as in sight."""
     hindsight: bool = True
-    """Whether the teacher judges a moment once it is known where everybody went from there, and not by how they moved."""
+    """Whether the teacher judges a moment once it is known where everybody went from there, not by how they moved."""
     backs_into_seen: bool = True
     """Whether the teacher backs off only over ground that the tracker has seen to be free."""
 

@@ -10,8 +10,7 @@ from envs.settings import Settings
 from rspt.predictor.settings import PredictorSettings
 from rspt.training.clone import CloneSettings
 from rspt.training.duel_settings import DuelSettings, EscapeSettings
-from rspt.training.lesson import LessonSettings
-from rspt.training.teacher_settings import TeacherSettings
+from rspt.training.teacher import TeacherSettings
 from rspt.training.validation import ValidationSettings
 from rspt.training.worlds import TrainingWorldsSettings
 
@@ -112,15 +111,11 @@ class TrackerSettings(Settings):
                     f"network.sequence_steps {length} must divide {name}.rollout_steps {stage.rollout_steps}: an actor"
                     " with a memory learns from whole sequences"
                 )
-        for name, lesson in self._lessons().items():
-            if not self.network.memory or name == "duel.lesson":  # of single steps
-                continue
-            taught = self.teacher if name.startswith("teacher") else self.duel
-            assert taught is not None
+        if self.network.memory and self.teacher is not None:
             limits = {
-                f"{name.split('.')[0]}.rollout_steps": taught.rollout_steps,
-                f"{name}.batch_size": lesson.batch_size,
-                f"{name}.buffer / worlds.worlds": lesson.buffer // self.worlds.worlds,
+                "teacher.rollout_steps": self.teacher.rollout_steps,
+                "teacher.lesson.batch_size": self.teacher.lesson.batch_size,
+                "teacher.lesson.buffer / worlds.worlds": self.teacher.lesson.buffer // self.worlds.worlds,
             }
             for limit, steps in limits.items():
                 if length > steps:
@@ -131,10 +126,14 @@ class TrackerSettings(Settings):
     def _no_room_in_images(self) -> Self:
         if self.worlds.perception.ablation != "frames":
             return self
-        for name, lesson in self._lessons().items():
-            if lesson.backs_into_seen:
+        lessons = {
+            "teacher": None if self.teacher is None else self.teacher.lesson,
+            "duel": None if self.duel is None else self.duel.lesson,
+        }
+        for name, lesson in lessons.items():
+            if lesson is not None and lesson.backs_into_seen:
                 raise ValueError(
-                    f"{name}.backs_into_seen must be false with worlds.perception.ablation 'frames': images do"
+                    f"{name}.lesson.backs_into_seen must be false with worlds.perception.ablation 'frames': images do"
                     " not tell what ground was seen"
                 )
         return self
@@ -164,12 +163,3 @@ class TrackerSettings(Settings):
                 f"at least one of the stages {', '.join(names)} and {last} must be given, such as `teacher: {{}}`"
             )
         return self
-
-    def _lessons(self) -> dict[str, LessonSettings]:
-        """Those in which the planner teaches the tracker, by their names."""
-        lessons = {} if self.teacher is None else {"teacher.lesson": self.teacher.lesson}
-        if self.duel is not None and self.duel.pupil is not None:
-            lessons["duel.pupil.lesson"] = self.duel.pupil.lesson
-        elif self.duel is not None and self.duel.lesson is not None:
-            lessons["duel.lesson"] = self.duel.lesson
-        return lessons

@@ -8,13 +8,10 @@ from agents.networks import Actor
 from rspt.perceiver import state_space
 from rspt.training.clone import CloneStage
 from rspt.training.duel import DuelStage
-from rspt.training.duel_settings import DuelSettings
 from rspt.training.escape import EscapeStage
-from rspt.training.opponents import Opponents
 from rspt.training.settings import StageName, TrackerSettings
 from rspt.training.stage import Actors, Stage
 from rspt.training.teacher import TeacherStage
-from rspt.training.teacher_settings import PupilSettings, TeacherSettings
 
 TRACKER_STAGES: tuple[StageName, ...] = ("teacher", "duel")
 """Those in which the tracker learns."""
@@ -45,26 +42,7 @@ def make_stage(name: StageName, settings: TrackerSettings, actors: Actors, *, de
         trackers = settings.escape.trackers
         return EscapeStage(settings.escape, worlds, seed=seed + 3 * _SEED_STEP, trackers=trackers, **players)
     assert settings.duel is not None
-    if settings.duel.pupil is not None:
-        return _taught_duel(settings, settings.duel, settings.duel.pupil, players, seed=seed + 2 * _SEED_STEP)
     return DuelStage(settings.duel, worlds, seed=seed + 2 * _SEED_STEP, **players)
-
-
-def _taught_duel(
-    settings: TrackerSettings, duel: DuelSettings, pupil: PupilSettings, players: dict[str, Any], *, seed: int
-) -> TeacherStage:
-    """The teacher stage once more, among targets that learn."""
-    lengths = {"total_steps": duel.total_steps, "rollout_steps": duel.rollout_steps, "mixing_steps": 0}
-    worlds = settings.worlds.model_copy(update={"reward": duel.reward})
-    return TeacherStage(
-        TeacherSettings(**dict(pupil), **lengths),
-        worlds,
-        players["tracker"],
-        seed=seed,
-        sequence_steps=settings.network.sequence_steps,
-        skilled=players["skilled"],
-        opponents=Opponents(duel, worlds, players["target"], seed=seed, device=players["device"]),
-    )
 
 
 def new_tracker(settings: TrackerSettings) -> Actor:

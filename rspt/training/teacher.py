@@ -1,25 +1,42 @@
-"""The teacher stage: the actor drives, the privileged planner says what it would have done, and the actor learns it.
-
-In a duel the targets learn meanwhile to escape it: what they find out is where the actor still has something to learn.
-"""
+"""The teacher stage: the actor drives, the privileged planner says what it would have done, and the actor learns it."""
 
 import copy
 from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from agents.networks import Actor
+from envs.settings import Settings
 from rspt.training.beside import thread_beside
-from rspt.training.lesson import Lesson
-from rspt.training.opponents import Opponents
+from rspt.training.lesson import Lesson, LessonSettings
 from rspt.training.stage import Actors, Round
-from rspt.training.teacher_settings import TeacherSettings
-from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings, Truth
+from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
 
 _GRADIENT_MAX = 1.0
-_SHOWN_FIRST = 0.1
-"""Who is skilled learns once this share of the demonstrations that are kept is there."""
+
+
+class TeacherSettings(Settings):
+    """Imitation of the oracle on the actor's own way (DAgger)."""
+
+    total_steps: int = Field(600_000, ge=1, le=1_000_000_000)
+    """Steps of the worlds."""
+    rollout_steps: int = Field(32, ge=1, le=1000)
+    """Steps of each world between two rounds of learning."""
+    mixing_steps: int = Field(60_000, ge=0, le=1_000_000_000)
+    """Steps over which the teacher gives up driving: at first it drives everywhere, at last nowhere."""
+    slip_rate: float = Field(0.012, ge=0.0, le=1.0)
+    """Share of the steps at which a world's tracker begins to do something else for a while, half of the times nothing
+    at all: the target gets ahead and out of sight, and the teacher shows how it is found again."""
+    slip_steps: int = Field(25, ge=1, le=100)
+    """Steps that this lasts at the most."""
+    reuse: float = Field(4.0, gt=0.0, le=100.0)
+    """How often each demonstration is learnt from, on average."""
+    learning_rate: float = Field(1e-3, gt=0.0, le=1.0)
+    """Step size of Adam at the beginning; it falls along a cosine to a tenth."""
+    lesson: LessonSettings = LessonSettings()
+    """How the actor learns what the teacher shows."""
 
 
 class TeacherStage:
@@ -31,8 +48,6 @@ class TeacherStage:
         actor: that learns.
         seed: of everything that is drawn.
         sequence_steps: of a world that are learnt from together, if the actor has a memory.
-        skilled: whether the actor knows something: it is not to forget it over the first few demonstrations.
-        opponents: who the targets are; scripts alone if None.
     """
 
     def __init__(
@@ -43,14 +58,10 @@ class TeacherStage:
         *,
         seed: int,
         sequence_steps: int = 1,
-        skilled: bool = False,
-        opponents: Opponents | None = None,
     ) -> None:
-        self.settings, self.actor, self.opponents = settings, actor, opponents
+        self.settings, self.actor = settings, actor
         self.driven, self.total_steps = 0, settings.total_steps
-        self._skilled = skilled
-        policies = None if opponents is None else opponents.policies
-        self.worlds = TrainingWorlds(worlds, seed=seed, target_policies=policies)
+        self.worlds = TrainingWorlds(worlds, seed=seed)
         self._lesson = Lesson(settings.lesson, actor.sizes, self.worlds, seed=seed, sequence_steps=sequence_steps)
         self._rng = np.random.default_rng(seed)
         self._optimizer = torch.optim.Adam(actor.parameters(), lr=settings.learning_rate)
@@ -65,9 +76,6 @@ class TeacherStage:
         """Begin new episodes in all worlds; the rest is what `state` says."""
         self.worlds.begin(self.driven)
         self._lesson.begin()
-        if self.opponents is not None:
-            self._truth = self.worlds.truth()
-            self.opponents.begin()
         self._driver.load_state_dict(self.actor.state_dict())
         self._taught = self._rng.random(self.worlds.num_worlds) < self._taught_share
         self._slip_left[:] = 0
@@ -80,34 +88,20 @@ class TeacherStage:
 
     def round(self) -> Round:
         """Drive for a while with the actor as it was, while it learns from what was shown before."""
-        needed = _SHOWN_FIRST * self.settings.lesson.buffer if self._skilled else 1
-        learning = self._beside.submit(self._learn, self.driven) if len(self._lesson) >= needed else None
-        begun = self.driven
-        if self.opponents is not None:
-            self.opponents.begin_rollout(1.0 - begun / self.total_steps, warming=self.opponents.warming(begun))
-        paid = [self._drive() for _ in range(self.settings.rollout_steps)]
-        told = {}
-        if self.opponents is not None:
-            told = {f"target/{name}": value for name, value in self.opponents.learn(self._truth).items()}
-            told["reward_target"] = float(np.mean(paid))
-            self.opponents.keep(begun, self.driven)
-        if learning is not None:
-            told |= learning.result()
-            self._lesson.keep()
-        else:
-            self._lesson.keep()
-            if not self._skilled and len(self._lesson):  # what is shown first also tells how to standardise numbers
-                self.actor.trunk.numbers.fit(self._lesson.vectors)
-                told |= self._learn(0)
+        learning = self._beside.submit(self._learn, self.driven) if len(self._lesson) else None
+        for _ in range(self.settings.rollout_steps):
+            self._drive()
+        told = {} if learning is None else learning.result()
+        self._lesson.keep()
+        if learning is None and len(self._lesson):  # what is shown first also tells how numbers are to be standardised
+            self.actor.trunk.numbers.fit(self._lesson.vectors)
+            told = self._learn(0)
         self._driver.load_state_dict(self.actor.state_dict())
         return Round(told, self.worlds.drain())
 
     def actors(self) -> Actors:
-        """The tracker, and the target if one learns."""
-        actors: Actors = {"tracker": self.actor}
-        if self.opponents is not None and self.opponents.seat is not None:
-            actors["target"] = self.opponents.seat.ppo.policy.actor
-        return actors
+        """The tracker."""
+        return {"tracker": self.actor}
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, beside the actor's weights."""
@@ -116,7 +110,6 @@ class TeacherStage:
             "optimizer": self._optimizer.state_dict(),
             "lesson": self._lesson.state(),
             "rng": self._rng.bit_generator.state,
-            **({} if self.opponents is None else self.opponents.state()),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -125,8 +118,6 @@ class TeacherStage:
         self._optimizer.load_state_dict(state["optimizer"])
         self._lesson.restore(state["lesson"])
         self._rng.bit_generator.state = state["rng"]
-        if self.opponents is not None:
-            self.opponents.restore(state)
 
     def close(self) -> None:
         """Free the worlds and threads."""
@@ -134,8 +125,7 @@ class TeacherStage:
         self._beside.shutdown()
         self._lesson.close()
 
-    def _drive(self) -> float:
-        """One step of all worlds; the mean reward of learning targets."""
+    def _drive(self) -> None:
         settings, worlds, state = self.settings, self.worlds, self.worlds.state
         self._lesson.show(memories=self._memory)
         with torch.no_grad():
@@ -147,13 +137,7 @@ class TeacherStage:
         self._start_slips()
         actions = np.where((self._slip_left > 0)[:, None], self._slip, actions)
         self._slip_left = np.maximum(self._slip_left - 1, 0)
-        of_target = 0.0
-        if self.opponents is None:
-            done = worlds.step(actions).done
-        else:
-            stepped = worlds.step(actions, self.opponents.actions(self._truth, actions))
-            self._truth, done = worlds.truth(), stepped.done
-            of_target = self.opponents.remember(worlds, stepped, actions)
+        done = worlds.step(actions).done
         self.driven += worlds.num_worlds
         if done.any():
             self._lesson.begin(done)
@@ -162,7 +146,6 @@ class TeacherStage:
             self._slip_left[done] = 0
         if self.driven >= settings.mixing_steps:
             self._taught[:] = False
-        return of_target
 
     def _start_slips(self) -> None:
         settings, count = self.settings, self.worlds.num_worlds
@@ -175,7 +158,7 @@ class TeacherStage:
         settings = self.settings
         new = settings.rollout_steps * self.worlds.num_worlds
         updates = max(1, round(settings.reuse * new / settings.lesson.batch_size))
-        share = min(driven / self.total_steps, 1.0)
+        share = min(driven / settings.total_steps, 1.0)
         for group in self._optimizer.param_groups:
             group["lr"] = settings.learning_rate * (0.1 + 0.9 * 0.5 * (1.0 + np.cos(np.pi * share)))
         told: dict[str, float] = {}
@@ -188,5 +171,3 @@ class TeacherStage:
             for name, value in parts.items():
                 told[f"teacher/{name}"] = told.get(f"teacher/{name}", 0.0) + value / updates
         return told
-
-    _truth: Truth

@@ -5,10 +5,14 @@ import pytest
 import torch
 from torch import nn
 
+from agents.drive import STEPS
 from agents.networks import Sizes
+from agents.oracle import TEACHES
 from agents.regrets import Regrets
+from rspt.build import make_oracle
 from rspt.perceiver import PerceptionSettings
 from rspt.perception.state import OFFSETS, VECTOR_WIDTH
+from rspt.training.hindsight import AHEAD
 from rspt.training.lesson import Lesson, LessonSettings
 from rspt.training.worlds import TrainingWorlds, TrainingWorldsSettings
 
@@ -26,6 +30,12 @@ class Constant(nn.Module):
         return self.action.expand(len(maps), 2)
 
 
+def shown_by(lesson, among=None):
+    """What the teacher would do (m, 2)."""
+    lesson.show(among)
+    return lesson._new[-1][2]
+
+
 @pytest.fixture(scope="module")
 def worlds():
     settings = TrainingWorldsSettings(
@@ -40,7 +50,7 @@ def worlds():
 @pytest.fixture
 def lesson(worlds):
     """A lesson in three of four worlds."""
-    settings = LessonSettings(buffer=16, batch_size=8, regret_blur=0.0, commitment=None)
+    settings = LessonSettings(buffer=16, batch_size=8, regret_blur=0.0, commitment=None, hindsight=False)
     made = Lesson(settings, SIZES, worlds, seed=0, which=np.array([0, 1, 3]))
     made.begin()
     yield made
@@ -48,23 +58,23 @@ def lesson(worlds):
 
 
 def test_it_shows_all_of_its_worlds(worlds, lesson):
-    shown = lesson.show()
+    shown = shown_by(lesson)
     assert shown.shape == (3, 2)
     lesson.keep()
     np.testing.assert_array_equal(lesson.vectors.numpy(), worlds.state["vector"][[0, 1, 3]])
 
 
 def test_it_shows_those_that_are_asked_for_among_its_own(worlds, lesson):
-    everywhere = lesson.show()
+    everywhere = shown_by(lesson)
     lesson._new.clear()
-    shown = lesson.show(np.array([True, False, True, True]))  # the third is none of its worlds
+    shown = shown_by(lesson, np.array([True, False, True, True]))  # the third is none of its worlds
     np.testing.assert_array_equal(shown, everywhere[[0, 2]])
     lesson.keep()
     np.testing.assert_array_equal(lesson.vectors.numpy(), worlds.state["vector"][[0, 3]])
 
 
 def test_where_nothing_was_asked_for_there_is_nothing_to_learn(lesson):
-    assert lesson.show(np.zeros(4, dtype=np.bool_)).shape == (0, 2)
+    assert shown_by(lesson, np.zeros(4, dtype=np.bool_)).shape == (0, 2)
     lesson.keep()
     loss, told = lesson.losses(Constant([1.0, 0.0]))
     assert loss.item() == 0.0
@@ -72,7 +82,7 @@ def test_where_nothing_was_asked_for_there_is_nothing_to_learn(lesson):
 
 
 def test_what_is_shown_costs_less_than_anything_else(lesson):
-    shown = lesson.show(np.array([True, False, False, False]))
+    shown = shown_by(lesson, np.array([True, False, False, False]))
     lesson.keep()
     told = {}
     for name, action in (("shown", shown[0].tolist()), ("other", [-1.0, -1.0 if shown[0, 1] > 0.0 else 1.0])):
@@ -84,7 +94,7 @@ def test_what_is_shown_costs_less_than_anything_else(lesson):
 
 def test_in_sight_only_what_is_beyond_the_tolerance_counts(worlds, lesson):
     lesson._half_mirrored = lambda shown: shown
-    shown = lesson.show(np.array([True, False, False, False]))
+    shown = shown_by(lesson, np.array([True, False, False, False]))
     lesson.keep()
     assert lesson.vectors[0, OFFSETS["target_seen"]] == 1.0
     other = Constant([-1.0, -1.0 if shown[0, 1] > 0.0 else 1.0])
@@ -99,7 +109,7 @@ def test_in_sight_only_what_is_beyond_the_tolerance_counts(worlds, lesson):
 
 def test_out_of_sight_everything_counts_whatever_the_tolerance(worlds, lesson):
     lesson._half_mirrored = lambda shown: shown
-    shown = lesson.show(np.array([True, False, False, False]))
+    shown = shown_by(lesson, np.array([True, False, False, False]))
     lesson.keep()
     lesson.vectors[:, OFFSETS["target_seen"]] = 0.0
     other = Constant([-1.0, -1.0 if shown[0, 1] > 0.0 else 1.0])
@@ -132,3 +142,37 @@ def test_out_of_sight_either_side_is_better_than_the_middle_if_it_is_to_commit_i
     lesson._shown.add(np.repeat(maps, 2, axis=0), vectors, sides, tables)
     wrong = {turn: lesson.losses(Constant([0.5, turn]))[0].item() for turn in (-0.5, 0.0, 0.5)}
     assert (wrong[0.0] > 1.1 * max(wrong[-0.5], wrong[0.5])) == commits
+
+
+def test_with_hindsight_a_moment_is_judged_by_what_became_of_it(worlds):
+    settings = LessonSettings(buffer=16, batch_size=8)
+    lesson = Lesson(settings, SIZES, worlds, seed=0, which=np.array([0, 1, 3]))
+    try:
+        worlds.begin(1)
+        for _ in range(20):  # until the targets move
+            worlds.step(np.zeros((4, 2)))
+        lesson.begin()
+        view, vectors, places = worlds.privileged_view(), worlds.state["vector"].copy(), []
+        for _ in range(AHEAD):
+            lesson.show()
+            assert not lesson._new
+            places.append(worlds.privileged_view().poses[:, 1:, :2])
+            assert not worlds.step(np.zeros((4, 2))).done.any()
+        lesson.show()
+        places.append(worlds.privileged_view().poses[:, 1:, :2])
+        ((_, shown, actions, _, _),) = lesson._new
+        np.testing.assert_array_equal(shown, vectors[[0, 1, 3]])
+        late = [len(actions) for actions in view.under_way]
+        paths = np.stack([np.stack(places[late[w] : late[w] + STEPS + 1])[:, w] for w in range(4)])  # (4, S + 1, M, 2)
+        teacher = make_oracle(manner=TEACHES)
+        teacher.reset(np.ones(4, dtype=np.bool_))
+        told = teacher.judge(
+            view, room_behind_m=np.full(4, 9.0), paths=np.ascontiguousarray(paths.transpose(0, 2, 1, 3))
+        )
+        moved = np.abs(paths[:, -1, 0] - paths[:, 0, 0]).max(axis=1) > 0.3
+        assert moved.any()
+        backs = told[0][:, 0] < 0.0
+        np.testing.assert_allclose(actions[~backs[[0, 1, 3]]], told[0][[0, 1, 3]][~backs[[0, 1, 3]]], atol=1e-9)
+        assert not np.allclose(told[0], teacher.judge(view, room_behind_m=np.full(4, 9.0))[0])
+    finally:
+        lesson.close()
