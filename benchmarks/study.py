@@ -1,6 +1,6 @@
 """The study of rivals and ablations: trains every row with one budget, plays them all, and says what differs.
 
-    python benchmarks/study.py train --out runs/study        # hours; goes on where it stopped
+    python benchmarks/study.py train --out runs/study --jobs 2    # hours; goes on where it stopped
     python benchmarks/study.py evaluate --out runs/study
     python benchmarks/study.py table --out runs/study        # docs/results/study.csv, and the table
 
@@ -13,6 +13,8 @@ import csv
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,6 +73,7 @@ ROWS = {
     "kalman": Variant("kalman", "Kalman filter predicts"),
     "true_map": Variant("true_map", "true surroundings"),
     "true_future": Variant("true_future", "true path"),
+    "no_hindsight": Variant("no_hindsight", "the teacher guesses how the target goes on"),
     "no_teacher": Variant(
         "no_teacher", "the duel from nothing", lengths={"clone": CLONE, "duel": BUDGET - CLONE}
     ),
@@ -86,10 +89,11 @@ def main() -> None:
     parser.add_argument("what", choices=("train", "evaluate", "table"))
     parser.add_argument("--out", type=Path, default=Path("runs/study"))
     parser.add_argument("--rows", nargs="*", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time; two use two cores better than one")
     parser.add_argument("--episodes", type=int, default=50, help="of each family under each condition")
     options = parser.parse_args()
     if options.what == "train":
-        train(options.out, options.rows)
+        train(options.out, options.rows, options.jobs)
     elif options.what == "evaluate":
         play(options.out, options.rows, options.episodes)
     else:
@@ -100,14 +104,47 @@ def main() -> None:
             PAGE.write_text(replaced(PAGE.read_text(), "study", table_of(rows)))
 
 
-def train(out: Path, names: Sequence[str]) -> None:
-    """Train what is not trained yet, the first seeds of all rows before the second ones."""
-    for seed in SEEDS:
-        for name in names:
-            if seed in ROWS[name].seeds and not finished(out, name, seed).exists():
-                command = command_of(out, name, seed)
-                print(" ".join(command), flush=True)
-                subprocess.run([sys.executable, "-m", *command], check=True)
+def train(out: Path, names: Sequence[str], jobs: int) -> None:
+    """Train what is not trained yet, the first seeds of all rows before the second ones; so many at a time."""
+    out.mkdir(parents=True, exist_ok=True)
+    waiting = [(name, seed) for seed in SEEDS for name in names if seed in ROWS[name].seeds]
+    waiting = [(name, seed) for name, seed in waiting if not finished(out, name, seed).exists()]
+    lock, failed = threading.Lock(), threading.Event()
+    for name, seed in waiting:
+        if ROWS[name].taught and (BASE, seed) not in waiting and not taught_by(out, seed).exists():
+            raise SystemExit(f"{name}, seed {seed}: begins with {taught_by(out, seed)}; train the row {BASE}, too")
+
+    def next_one() -> tuple[str, int] | None:
+        for name, seed in waiting:
+            if not ROWS[name].taught or taught_by(out, seed).exists():
+                waiting.remove((name, seed))
+                return name, seed
+        return None
+
+    def work() -> None:
+        while waiting and not failed.is_set():
+            with lock:
+                chosen = next_one()
+            if chosen is None:  # until the tracker is there that it begins with
+                time.sleep(5.0)
+                continue
+            command = command_of(out, *chosen)
+            print(" ".join(command), flush=True)
+            with (out / f"{chosen[0]}-{chosen[1]}.log").open("a") as log:
+                done = subprocess.run(
+                    [sys.executable, "-m", *command], stdout=log, stderr=subprocess.STDOUT, check=False
+                )
+            if done.returncode:
+                print(f"{log.name}: stopped or failed with {done.returncode}", flush=True)
+                failed.set()
+
+    workers = [threading.Thread(target=work) for _ in range(jobs)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if failed.is_set():
+        raise SystemExit(1)
 
 
 def command_of(out: Path, name: str, seed: int) -> list[str]:
@@ -126,8 +163,7 @@ def command_of(out: Path, name: str, seed: int) -> list[str]:
         "null",
     ]
     if row.taught:
-        taught = folder_of(out, BASE, seed) / "tracker-after-teacher.safetensors"
-        command += ["--teacher", "null", "--start-from", str(taught)]
+        command += ["--teacher", "null", "--start-from", str(taught_by(out, seed))]
     for stage, steps in row.lengths.items():
         command += [f"--{stage}.total_steps", str(steps)]
     return [*command, "--resume"] if folder.exists() else command
@@ -136,6 +172,11 @@ def command_of(out: Path, name: str, seed: int) -> list[str]:
 def folder_of(out: Path, name: str, seed: int) -> Path:
     """Of a training."""
     return out / f"{name}-{seed}"
+
+
+def taught_by(out: Path, seed: int) -> Path:
+    """The tracker that the full system's teacher stage has left."""
+    return folder_of(out, BASE, seed) / "tracker-after-teacher.safetensors"
 
 
 def finished(out: Path, name: str, seed: int) -> Path:

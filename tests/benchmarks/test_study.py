@@ -43,6 +43,35 @@ def test_a_row_that_differs_after_the_teacher_stage_begins_with_the_tracker_of_i
     assert study.command_of(tmp_path, "no_duel", 2)[-1] == "--resume"
 
 
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_row_waits_for_the_tracker_that_it_begins_with(study, tmp_path, monkeypatch, jobs):
+    done, code = [], 0
+
+    def run(command, stdout, **told):
+        out = Path(command[command.index("--out") + 1])
+        if "--start-from" in command:
+            assert Path(command[command.index("--start-from") + 1]).exists()
+        out.mkdir(exist_ok=True)
+        for stage in ("teacher", "duel"):
+            (out / f"tracker-after-{stage}.safetensors").touch()
+        done.append(out.name)
+        return SimpleNamespace(returncode=code)
+
+    monkeypatch.setattr(study.subprocess, "run", run)
+    monkeypatch.setattr(study.time, "sleep", lambda seconds: None)
+    with pytest.raises(SystemExit, match=r"no_duel, seed 0: begins with .*full-0.*train the row full"):
+        study.train(tmp_path, ["no_duel"], jobs)
+    rows = ["no_duel", "full", "no_belief"]
+    study.train(tmp_path, rows, jobs)
+    assert sorted(done) == sorted([*(f"{name}-{seed}" for name in rows[:2] for seed in range(3)), "no_belief-0"])
+    study.train(tmp_path, rows, jobs)
+    assert len(done) == 7  # nothing is done again
+    code = 1
+    with pytest.raises(SystemExit):
+        study.train(tmp_path, ["kalman", "true_map"], 1)
+    assert len(done) == 8  # the second one is not begun
+
+
 def line(condition, ground, seed, success, spells=0, found=0):
     return {
         "agent": "x", "condition": condition, "ground": ground, "seed": seed, "success": success, "success_safe": False,
