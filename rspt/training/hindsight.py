@@ -36,6 +36,22 @@ class Moment(NamedTuple):
     memories: Tensor | None
 
 
+class Past(NamedTuple):
+    """A moment of which it is known what became.
+
+    Attributes:
+        moment: it.
+        paths: (n, M, STEPS + 1, 2) of the movers, the target and the distractors, in metres in the world; they begin
+            when the robot's next action takes effect. Where the episode ended before, they are taken to have gone on as
+            in its last step.
+        begins: (n,) whether an episode begins with it.
+    """
+
+    moment: Moment
+    paths: NDArray[np.float64]
+    begins: NDArray[np.bool_]
+
+
 class Hindsight:
     """The last moments of n worlds, until it is known what became of them.
 
@@ -46,11 +62,13 @@ class Hindsight:
     def __init__(self, worlds: int) -> None:
         self._moments: deque[tuple[Moment, NDArray[np.int64]]] = deque()
         self._episodes = np.zeros(worlds, dtype=np.int64)
+        self._last = np.full(worlds, -1, dtype=np.int64)
 
     def begin(self, which: NDArray[np.bool_] | None = None) -> None:
         """New episodes begin in the worlds (n,) that are marked; in all if None, and nothing more will become known."""
         if which is None:
             self._moments.clear()
+            self._episodes += 1
         else:
             self._episodes[which] += 1
 
@@ -58,12 +76,8 @@ class Hindsight:
         """Remember the next moment."""
         self._moments.append((moment, self._episodes.copy()))
 
-    def due(self) -> tuple[Moment, NDArray[np.float64]] | None:
-        """The oldest moment, once it is known what became of it, and the paths (n, M, STEPS + 1, 2) of its movers.
-
-        The movers are the target and the distractors, in metres in the world; a path begins when the robot's next
-        action takes effect. Where the episode ended before, they are taken to have gone on as in its last step.
-        """
+    def due(self) -> Past | None:
+        """The oldest moment, once it is known what became of it."""
         if len(self._moments) <= AHEAD:
             return None
         places = np.stack([moment.view.poses[:, 1:, :2] for moment, _ in self._moments])  # (T, n, M, 2)
@@ -77,4 +91,5 @@ class Hindsight:
         last, before = known - 1, np.maximum(known - 2, 0)
         pace = places[last, worlds[:, 0]] - places[before, worlds[:, 0]]  # (n, M, 2) of a step
         paths = places[within, worlds] + (steps - within)[:, :, None, None] * pace[:, None]
-        return moment, np.ascontiguousarray(paths.transpose(0, 2, 1, 3))
+        begins, self._last = episodes[0] != self._last, episodes[0]
+        return Past(moment, np.ascontiguousarray(paths.transpose(0, 2, 1, 3)), begins)

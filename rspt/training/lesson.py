@@ -103,8 +103,10 @@ class Lesson:
         """New episodes begin in the worlds (W,) that are marked, or in all."""
         own = None if which is None else which[self._which]
         self._hindsight.begin(own)
-        for teacher in (self._teacher, self._driver):
-            teacher.reset(np.ones(len(self._which), dtype=np.bool_) if own is None else own)
+        begins = np.ones(len(self._which), dtype=np.bool_) if own is None else own
+        self._driver.reset(begins)
+        if not self.settings.hindsight:
+            self._teacher.reset(begins)
 
     def actions(self) -> NDArray[np.float64]:
         """What the teacher would do now (n, 2), which cannot wait."""
@@ -125,8 +127,9 @@ class Lesson:
             self._judge(moment, None)
             return
         self._hindsight.add(moment)
-        if due := self._hindsight.due():
-            self._judge(*due)
+        if past := self._hindsight.due():
+            self._teacher.reset(past.begins)
+            self._judge(past.moment, past.paths)
 
     def _judge(self, moment: Moment, paths: NDArray[np.float64] | None) -> None:
         asked = slice(None) if moment.asked is None else moment.asked

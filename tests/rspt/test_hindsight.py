@@ -23,7 +23,7 @@ def test_a_moment_is_due_when_its_future_is_known():
         hindsight.add(moment(step))
         assert hindsight.due() is None
     hindsight.add(moment(AHEAD))
-    oldest, paths = hindsight.due()
+    oldest, paths, _ = hindsight.due()
     assert oldest.maps[0, 0] == 0
     assert paths.shape == (2, 2, STEPS + 1, 2)
     np.testing.assert_allclose(paths[0, 0, :, 0], 0.1 * np.arange(STEPS + 1))
@@ -38,7 +38,7 @@ def test_where_an_episode_ends_its_movers_go_on_as_they_went():
         if step == 5:
             hindsight.begin(np.array([True, False]))
         hindsight.add(moment(step if step < 5 else 100 + 7 * step))
-    _, paths = hindsight.due()
+    _, paths, _ = hindsight.due()
     np.testing.assert_allclose(paths[0, 0, :, 0], 0.1 * np.arange(STEPS + 1))  # nothing of the next episode
     assert paths[1, 0, 3, 0] == moment(135).view.poses[1, 1, 0]  # the other world has none
 
@@ -49,7 +49,7 @@ def test_an_episode_of_one_step_stands_still():
     hindsight.begin(np.array([True, True]))
     for step in range(AHEAD):
         hindsight.add(moment(50 + step))
-    _, paths = hindsight.due()
+    _, paths, _ = hindsight.due()
     np.testing.assert_allclose(paths[0, 0, :, 0], 0.3)
 
 
@@ -60,3 +60,19 @@ def test_where_everything_begins_anew_nothing_becomes_known():
     hindsight.begin()
     hindsight.add(moment(AHEAD))
     assert hindsight.due() is None
+
+
+def test_it_tells_which_episodes_begin_with_a_moment():
+    hindsight = Hindsight(2)
+    told = []
+    for step in range(AHEAD + 6):
+        if step == 3:
+            hindsight.begin(np.array([False, True]))
+        hindsight.add(moment(step))
+        if past := hindsight.due():
+            told.append(past.begins.tolist())
+    assert told == [[True, True], [False, False], [False, False], [False, True], [False, False], [False, False]]
+    hindsight.begin()
+    for step in range(AHEAD + 1):
+        hindsight.add(moment(step))
+    assert hindsight.due().begins.all()
