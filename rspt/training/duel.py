@@ -127,7 +127,7 @@ class DuelStage:
         """Play a rollout, then update both players."""
         settings = self.settings
         share_left = max(0.0, 1.0 - self.driven / max(settings.total_steps, 1))
-        begun, warming = self.driven, self.opponents.warming(self.driven)
+        begun, warming = self.driven, self.driven < settings.critic_steps
         self.tracker.begin_rollout()
         self.tracker.ppo._current_progress_remaining, self.tracker.ppo.actor_frozen = share_left, warming
         self.opponents.begin_rollout(share_left, warming=warming)
@@ -180,9 +180,10 @@ class DuelStage:
         self.driven += self.worlds.num_worlds
         tracker_reward = self.settings.tracker.reward_scale * stepped.reward
         self._truth = self.worlds.truth()
-        of_target = self.opponents.remember(self.worlds, stepped, played)
-        if self.settings.tracker_learns and stepped.truncated.any():  # time is up, but the game would go on
-            values = self.tracker.value(self._with_truth(self.worlds.final_state, self.worlds.final_truth()))
+        final = self.worlds.final_truth() if stepped.truncated.any() else None
+        of_target = self.opponents.remember(stepped, played, final)
+        if self.settings.tracker_learns and final is not None:  # time is up, but the game would go on
+            values = self.tracker.value(self._with_truth(self.worlds.final_state, final))
             tracker_reward[stepped.truncated] += self.settings.tracker.discount * values[stepped.truncated]
         if self.settings.tracker_learns:
             self.tracker.remember(seen, chosen, tracker_reward, stepped.target_reward, stepped.done, counted)

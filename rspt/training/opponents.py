@@ -14,7 +14,7 @@ from rspt.target_state import target_state_space, target_states
 from rspt.training.clone import new_target
 from rspt.training.duel_settings import DuelSettings
 from rspt.training.seats import make_seat
-from rspt.training.worlds import Stepped, TrainingWorlds, TrainingWorldsSettings, Truth
+from rspt.training.worlds import Stepped, TrainingWorldsSettings, Truth
 
 Opponent = Literal["scripted", "learner", "pool"]
 
@@ -150,10 +150,6 @@ class Opponents:
         if len(self._pooled):
             self._pool.deal()
 
-    def warming(self, driven: int) -> bool:
-        """Whether only critics learn after so many steps of the worlds."""
-        return driven < self._settings.critic_steps
-
     def begin_rollout(self, share_left: float, *, warming: bool) -> None:
         """Empty the rollout of the learning target.
 
@@ -178,20 +174,20 @@ class Opponents:
             actions[self._pooled] = self._pool.actions(seen["map"], seen["vector"])
         return actions
 
-    def remember(self, worlds: TrainingWorlds, stepped: Stepped, tracker_actions: NDArray[np.float32]) -> float:
+    def remember(self, stepped: Stepped, tracker_actions: NDArray[np.float32], final: Truth | None) -> float:
         """Keep the step that has been made; the mean reward of learning targets.
 
         Args:
-            worlds: after the step.
             stepped: what it yielded.
             tracker_actions: (W, 2)
+            final: the truth before the reset where time is up, though the game would go on; None if that is nowhere.
         """
         self._last_actions = np.where(stepped.done[:, None], 0.0, tracker_actions)
         if self.seat is not None and len(self.learner):
             which, settings = self.learner, self._settings.target
             reward = settings.reward_scale * stepped.target_reward
-            if stepped.truncated.any():  # time is up, but the game would go on
-                self._bootstrap(worlds, stepped.truncated, reward)
+            if final is not None:
+                self._bootstrap(final, stepped.truncated, reward)
             plain = np.clip(stepped.reward, -1.0, 1.0)
             self.seat.remember(self._seen, self._chosen, reward[which], plain[which], stepped.done[which])
         if len(self._pooled) and stepped.done[self._pooled].any():
@@ -220,10 +216,10 @@ class Opponents:
             self.seat.restore(state["target"])
             self._pool.restore(state["pool"])
 
-    def _bootstrap(self, worlds: TrainingWorlds, truncated: NDArray[np.bool_], reward: NDArray[np.float64]) -> None:
+    def _bootstrap(self, final: Truth, truncated: NDArray[np.bool_], reward: NDArray[np.float64]) -> None:
         """Add the discounted value of the state in which an episode was cut to its last reward."""
         assert self.seat is not None
-        final, cut = worlds.final_truth(), truncated[self.learner]
+        cut = truncated[self.learner]
         state = target_states(final.view, np.zeros((self._count, 2)), *final[1:])
         values = self.seat.value({name: array[self.learner] for name, array in state.items()})
         reward[self.learner[cut]] += self._settings.target.discount * values[cut]

@@ -105,8 +105,9 @@ def _given_players(settings: TrackerSettings) -> dict[Role, Player]:
             given[role] = _given_player(key, name, role)
     if "tracker" in given:
         _check_sight("start-from", str(settings.start_from), given["tracker"], settings)
-    for name in [] if settings.escape is None else [name for name in settings.escape.trackers if name not in BASELINES]:
-        _check_sight("escape.trackers", name, _given_player("escape.trackers", name, "tracker"), settings)
+    for name in () if settings.escape is None else settings.escape.trackers:
+        if name not in BASELINES:
+            _check_sight("escape.trackers", name, _given_player("escape.trackers", name, "tracker"), settings)
     return given
 
 
