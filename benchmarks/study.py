@@ -1,11 +1,12 @@
 """The study of rivals and ablations: trains every row with one budget, plays them all, and says what differs.
 
     python benchmarks/study.py train --out runs/study --jobs 2    # hours; goes on where it stopped
-    python benchmarks/study.py evaluate --out runs/study
-    python benchmarks/study.py table --out runs/study        # docs/results/study.csv, and the table
+    python benchmarks/study.py evaluate --out runs/study    # docs/results/study/, a file for each training
+    python benchmarks/study.py table                        # of these files: docs/results/study.csv, and the page
 
-Each row has as many steps of the worlds as the full system, all of its stages together. `--rows` picks some of them;
-`table` shows what is there. Rows that differ from the full system after the teacher stage alone begin with its tracker.
+Each row has as many steps of the worlds as the full system, all of its stages together. `--rows` and `--seeds` pick
+some of them, for instance one seed for each machine. `table` shows what is there. Rows that differ from the full system
+after the teacher stage alone begin with its tracker.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from rich.console import Console
 from rspt.actors import load_player
 from rspt.evaluate import evaluate
 from rspt.evaluation.plan import plan_of
-from rspt.evaluation.results import ABOUT, read_results
+from rspt.evaluation.results import Results, read_results
 from rspt.evaluation.statistics import Interval, difference_over_seeds, holm, mean_over_seeds
 from rspt.evaluation.table import markdown_table
 from rspt.signals import StopRequest
@@ -40,6 +41,21 @@ BASE = "full"
 SEEDS = (0, 1, 2)
 MEASURES = ("success", "success_safe", "episode_return", "reacquired")
 CSV = PAGE.parent / "results" / "study.csv"
+EPISODES = CSV.with_suffix("")
+"""Folder of a file for each training, with its episodes."""
+TRAININGS = "trainings.csv"
+"""What each training took, in that folder."""
+_EPISODE = (
+    "condition",
+    "ground",
+    "seed",
+    "success",
+    "success_safe",
+    "episode_return",
+    "hidden_spells",
+    "reacquisitions",
+)
+_TRAINING = ("row", "seed", "steps", "cpu_hours", "ms_per_action", "tracker_sha256")
 
 
 class Variant(NamedTuple):
@@ -89,25 +105,26 @@ def main() -> None:
     parser.add_argument("what", choices=("train", "evaluate", "table"))
     parser.add_argument("--out", type=Path, default=Path("runs/study"))
     parser.add_argument("--rows", nargs="*", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--seeds", type=int, nargs="*", choices=SEEDS, default=list(SEEDS))
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time; two use two cores better than one")
     parser.add_argument("--episodes", type=int, default=50, help="of each family under each condition")
     options = parser.parse_args()
     if options.what == "train":
-        train(options.out, options.rows, options.jobs)
+        train(options.out, options.rows, options.seeds, options.jobs)
     elif options.what == "evaluate":
-        play(options.out, options.rows, options.episodes)
+        play(options.out, options.rows, options.seeds, options.episodes)
     else:
-        rows = summarized(options.out, options.rows)
+        rows = summarized(EPISODES, options.rows)
         write_csv(rows)
         print(table_of(rows))
         if "<!-- study -->" in PAGE.read_text():
             PAGE.write_text(replaced(PAGE.read_text(), "study", table_of(rows)))
 
 
-def train(out: Path, names: Sequence[str], jobs: int) -> None:
+def train(out: Path, names: Sequence[str], seeds: Sequence[int], jobs: int) -> None:
     """Train what is not trained yet, the first seeds of all rows before the second ones; so many at a time."""
     out.mkdir(parents=True, exist_ok=True)
-    waiting = [(name, seed) for seed in SEEDS for name in names if seed in ROWS[name].seeds]
+    waiting = [(name, seed) for seed in seeds for name in names if seed in ROWS[name].seeds]
     waiting = [(name, seed) for name, seed in waiting if not finished(out, name, seed).exists()]
     lock, failed = threading.Lock(), threading.Event()
     for name, seed in waiting:
@@ -185,13 +202,13 @@ def finished(out: Path, name: str, seed: int) -> Path:
     return folder_of(out, name, seed) / f"tracker-after-{last}.safetensors"
 
 
-def play(out: Path, names: Sequence[str], episodes: int) -> None:
-    """Evaluate each training that is done into a folder of its own."""
+def play(out: Path, names: Sequence[str], seeds: Sequence[int], episodes: int) -> None:
+    """Evaluate each training that is done, and keep its episodes."""
     with StopRequest() as stop:
         for name in names:
-            for seed in ROWS[name].seeds:
+            for seed in seeds:
                 folder = folder_of(out, name, seed)
-                if not finished(out, name, seed).exists() or stop:
+                if seed not in ROWS[name].seeds or not finished(out, name, seed).exists():
                     continue
                 plan, _ = plan_of("study", [f"{name}-{seed}={folder}"], episodes=episodes)
                 played = out / "evaluations" / f"{name}-{seed}"
@@ -204,11 +221,41 @@ def play(out: Path, names: Sequence[str], episodes: int) -> None:
                     stop=stop,
                     console=Console(soft_wrap=True),
                 )
+                if stop:
+                    return
+                record = load_player(finished(out, name, seed), "tracker").record
+                keep(EPISODES, name, seed, read_results(played), record)
 
 
-def summarized(out: Path, names: Sequence[str]) -> list[dict[str, Any]]:
-    """A row for each condition and each variant that was played."""
-    played = {name: _played(out, name) for name in names}
+def keep(into: Path, name: str, seed: int, results: Results, record: Mapping[str, str]) -> None:
+    """Write the episodes of a training, in the order of the layouts, and its line of `trainings.csv`."""
+    into.mkdir(parents=True, exist_ok=True)
+    order = list(dict.fromkeys(line["condition"] for line in results.lines))
+    lines = sorted(results.lines, key=lambda line: (order.index(line["condition"]), line["ground"], line["seed"]))
+    _write(episodes_of(into, name, seed), _EPISODE, lines)
+    (took,) = results.about["run"]["milliseconds_per_action"].values()
+    line = {
+        "row": name,
+        "seed": seed,
+        "steps": sum(json.loads(record["stages"]).values()),
+        "cpu_hours": float(record["cpu_hours"]),
+        "ms_per_action": took,
+        "tracker_sha256": next(iter(results.about["agents"].values()))["sha256"],
+    }
+    others = [old for old in _read_csv(into / TRAININGS) if (old["row"], int(old["seed"])) != (name, seed)]
+    known = [*others, line]
+    known.sort(key=lambda line: (list(ROWS).index(line["row"]), int(line["seed"])))
+    _write(into / TRAININGS, _TRAINING, known)
+
+
+def episodes_of(folder: Path, name: str, seed: int) -> Path:
+    """The file with the episodes of a training."""
+    return folder / f"{name}-{seed}.csv"
+
+
+def summarized(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
+    """A row for each condition and each variant whose episodes a folder holds."""
+    played = {name: _played(folder, name) for name in names}
     conditions = dict.fromkeys(condition for values in played.values() for condition in values)
     rows = []
     for condition in conditions:
@@ -219,37 +266,37 @@ def summarized(out: Path, names: Sequence[str]) -> list[dict[str, Any]]:
             told["n"] = int(values[condition]["success"].size)
             for measure in MEASURES:
                 told |= _interval(measure, _mean(values[condition][measure]))
-            rows.append(told | _cost(out, name))
+            rows.append(told | _cost(folder, name))
         _compare(rows, played, condition)
     return rows
 
 
-def _played(out: Path, name: str) -> dict[str, dict[str, NDArray[np.float64]]]:
+def _played(folder: Path, name: str) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Values (S, n) of each measure under each condition, on the same layouts for all seeds."""
     found: dict[str, dict[str, list[list[float]]]] = {}
-    layouts: dict[str, list[tuple[str, int]]] = {}
+    layouts: dict[str, list[tuple[str, str]]] = {}
     for seed in ROWS[name].seeds:
-        folder = out / "evaluations" / f"{name}-{seed}"
-        if not folder.exists():
-            continue
-        some: dict[str, dict[str, list[float]]] = {}
-        lines = sorted(read_results(folder).lines, key=lambda line: (line["ground"], line["seed"]))
+        path = episodes_of(folder, name, seed)
+        lines = _read_csv(path)
         for condition in dict.fromkeys(line["condition"] for line in lines):
-            here = [(line["ground"], line["seed"]) for line in lines if line["condition"] == condition]
+            some = [line for line in lines if line["condition"] == condition]
+            here = [(line["ground"], line["seed"]) for line in some]
             if layouts.setdefault(condition, here) != here:
-                raise SystemExit(f"{folder}: {len(here)} episodes of {condition}, others than those of other seeds")
-        for line in lines:
-            spells = line["hidden_spells"]
-            line["reacquired"] = line["reacquisitions"] / spells if spells else np.nan
+                raise SystemExit(f"{path}: {len(here)} episodes of {condition}, others than those of other seeds")
+            measures = found.setdefault(condition, {})
             for measure in MEASURES:
-                some.setdefault(line["condition"], {}).setdefault(measure, []).append(float(line[measure]))
-        for condition, measures in some.items():
-            for measure, values in measures.items():
-                found.setdefault(condition, {}).setdefault(measure, []).append(values)
+                measures.setdefault(measure, []).append([_measured(line, measure) for line in some])
     return {
         condition: {measure: np.array(values) for measure, values in measures.items()}
         for condition, measures in found.items()
     }
+
+
+def _measured(line: Mapping[str, str], measure: str) -> float:
+    if measure == "reacquired":
+        spells = float(line["hidden_spells"])
+        return float(line["reacquisitions"]) / spells if spells else np.nan
+    return float(line[measure])
 
 
 def _mean(values: NDArray[np.float64]) -> Interval:
@@ -277,27 +324,37 @@ def _interval(name: str, interval: Interval) -> dict[str, float]:
     return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
-def _cost(out: Path, name: str) -> dict[str, float]:
-    """Steps of the worlds, CPU hours and milliseconds per action, means over the seeds that were trained."""
-    told: dict[str, list[float]] = {"steps": [], "cpu_hours": [], "ms_per_action": []}
-    for seed in ROWS[name].seeds:
-        about = out / "evaluations" / f"{name}-{seed}" / ABOUT
-        if about.exists():
-            record = load_player(finished(out, name, seed), "tracker").record
-            told["steps"].append(float(sum(json.loads(record["stages"]).values())))
-            told["cpu_hours"].append(float(record["cpu_hours"]))
-            took = json.loads(about.read_text())["run"].get("milliseconds_per_action", {}).values()
-            told["ms_per_action"].extend(value for value in took if value is not None)
-    return {key: float(np.mean(values)) if values else np.nan for key, values in told.items()}
+def _cost(folder: Path, name: str) -> dict[str, float]:
+    """Steps of the worlds, CPU hours and milliseconds per action, means over the seeds."""
+    here = [line for line in _read_csv(folder / TRAININGS) if line["row"] == name]
+    return {key: float(np.mean([float(line[key]) for line in here])) for key in ("steps", "cpu_hours", "ms_per_action")}
 
 
 def write_csv(rows: Sequence[dict[str, Any]]) -> None:
     """docs/results/study.csv."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with CSV.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names, lineterminator="\n")
+    _write(CSV, list(dict.fromkeys(name for row in rows for name in row)), rows)
+
+
+def _write(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table of these columns; shares and counts as they are, other numbers to six places."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
-        writer.writerows({key: f"{v:.6g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows)
+        writer.writerows({key: _told(value) for key, value in row.items()} for row in rows)
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    """The lines of a table; none if it is not there."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> str:

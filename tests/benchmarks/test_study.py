@@ -1,7 +1,6 @@
 """The study of rivals and ablations: equal budgets, trainings that can be run, and what the table says of the lines."""
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 
 from rspt.config import load_config
+from rspt.evaluation.results import Results
 from rspt.training.settings import TrackerSettings
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -60,15 +60,15 @@ def test_a_row_waits_for_the_tracker_that_it_begins_with(study, tmp_path, monkey
     monkeypatch.setattr(study.subprocess, "run", run)
     monkeypatch.setattr(study.time, "sleep", lambda seconds: None)
     with pytest.raises(SystemExit, match=r"no_duel, seed 0: begins with .*full-0.*train the row full"):
-        study.train(tmp_path, ["no_duel"], jobs)
+        study.train(tmp_path, ["no_duel"], study.SEEDS, jobs)
     rows = ["no_duel", "full", "no_belief"]
-    study.train(tmp_path, rows, jobs)
+    study.train(tmp_path, rows, study.SEEDS, jobs)
     assert sorted(done) == sorted([*(f"{name}-{seed}" for name in rows[:2] for seed in range(3)), "no_belief-0"])
-    study.train(tmp_path, rows, jobs)
+    study.train(tmp_path, rows, study.SEEDS, jobs)
     assert len(done) == 7  # nothing is done again
     code = 1
     with pytest.raises(SystemExit):
-        study.train(tmp_path, ["kalman", "true_map"], 1)
+        study.train(tmp_path, ["kalman", "true_map"], [0, 2], 1)
     assert len(done) == 8  # the second one is not begun
 
 
@@ -79,24 +79,23 @@ def line(condition, ground, seed, success, spells=0, found=0):
     }  # fmt: skip
 
 
-def write(folder: Path, lines) -> None:
-    folder.mkdir(parents=True)
-    (folder / "episodes.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
-    about = {"format": "rspt-evaluation", "version": 1, "run": {"milliseconds_per_action": {"x": 0.5, "y": None}}}
-    (folder / "evaluation.json").write_text(json.dumps(about))
+RECORD = {"stages": '{"teacher": 3, "duel": 4}', "cpu_hours": "0.5"}
+
+
+def keep(study, folder: Path, name: str, seed: int, lines) -> None:
+    about = {"run": {"milliseconds_per_action": {"x": 0.5}}, "agents": {"x": {"sha256": f"{name}-{seed}"}}}
+    study.keep(folder, name, seed, Results(folder, about, lines), RECORD)
 
 
 def test_the_table_pairs_layouts_whatever_the_order_of_the_lines(study, tmp_path, monkeypatch):
-    record = {"stages": '{"teacher": 3, "duel": 4}', "cpu_hours": "0.5"}
-    monkeypatch.setattr(study, "load_player", lambda path, role: SimpleNamespace(record=record))
     monkeypatch.setattr(study, "CSV", tmp_path / "study.csv")
     rng = np.random.default_rng(0)
     hard = rng.random(60) < 0.5
     for seed in study.SEEDS:
         full = [line("goal", "maze", k, bool(hard[k]), 2, 1) for k in range(60)]
         worse = [line("goal", "maze", k, bool(hard[k] and k % 3)) for k in range(60)]
-        write(tmp_path / "evaluations" / f"full-{seed}", [full[k] for k in rng.permutation(60)])
-        write(tmp_path / "evaluations" / f"no_map-{seed}", worse)
+        keep(study, tmp_path, "no_map", seed, worse)
+        keep(study, tmp_path, "full", seed, [full[k] for k in rng.permutation(60)])
     rows = study.summarized(tmp_path, list(study.ROWS))
     assert [row["row"] for row in rows] == ["full", "no_map"]
     ours, theirs = rows
@@ -116,8 +115,18 @@ def test_the_table_pairs_layouts_whatever_the_order_of_the_lines(study, tmp_path
     assert "no surroundings" in study.table_of(rows)
 
 
+def test_a_training_that_is_evaluated_anew_takes_the_place_of_what_it_was(study, tmp_path):
+    keep(study, tmp_path, "no_map", 0, [line("goal", "maze", 0, False)])
+    keep(study, tmp_path, "full", 1, [line("goal", "maze", 0, False)])
+    keep(study, tmp_path, "full", 1, [line("goal", "maze", 0, True, 3, 2)])
+    lines = (tmp_path / study.TRAININGS).read_text().splitlines()
+    assert lines[1:] == ["full,1,7,0.5,0.5,full-1", "no_map,0,7,0.5,0.5,no_map-0"]
+    (row,) = study.summarized(tmp_path, ["full"])
+    assert (row["success"], row["reacquired"], row["episode_return"]) == (1.0, pytest.approx(2 / 3), 100.0)
+
+
 def test_other_episodes_are_refused(study, tmp_path):
     for seed in study.SEEDS:
-        write(tmp_path / "evaluations" / f"full-{seed}", [line("goal", "maze", k + seed, True) for k in range(4)])
-    with pytest.raises(SystemExit, match=r"full-1: 4 episodes of goal, others"):
+        keep(study, tmp_path, "full", seed, [line("goal", "maze", k + seed, True) for k in range(4)])
+    with pytest.raises(SystemExit, match=r"full-1.csv: 4 episodes of goal, others"):
         study.summarized(tmp_path, ["full"])
