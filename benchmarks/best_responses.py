@@ -29,6 +29,7 @@ from best_response_parts.curves import Response, curve_of, curve_table
 from best_response_parts.picture import draw
 from best_response_parts.rows import EVADE, Row, condition_name, row_table, rows_of, verdicts
 from rich.console import Console
+from trainings import Training, run_trainings
 
 from agents.baselines import BASELINES
 from rspt.agent import load_agent
@@ -41,7 +42,6 @@ from rspt.evaluation.suite import Condition
 from rspt.signals import StopRequest
 from rspt.training.run_folder import CONFIG
 from rspt.training.settings import TrackerSettings
-from rspt.training.training import train
 
 DOCS = Path(__file__).parents[1] / "docs"
 TARGET = "target-after-escape.safetensors"
@@ -59,6 +59,7 @@ def main() -> int:
     parser.add_argument("--other-ratios", type=float, nargs="*", default=[0.7, 1.0], help="of the first seed alone")
     parser.add_argument("--suites", nargs="+", default=["seen", "unseen"], help="whose layouts are played")
     parser.add_argument("--episodes", type=int, default=100, help="of each family and opponent (default: 100)")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time; two use two cores better than one")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that play")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where results/ and images/ lie")
     parser.add_argument("--recipe", nargs=argparse.REMAINDER, default=[], help="values of the recipe, the last option")
@@ -71,11 +72,11 @@ def main() -> int:
         for ratio, seed in pairs(arguments.ratio, arguments.seeds, arguments.other_ratios)
     ]
     rows: list[Row] = []
+    trainings = [training_of(response, arguments.recipe) for response in responses]
+    if not run_trainings([training for training in trainings if training is not None], arguments.jobs):
+        console.print("Stopped; the same command goes on.")
+        return 1
     with StopRequest() as stop:
-        for response in responses:
-            if not trained(response, arguments.recipe, stop, console):
-                console.print("Stopped; the same command goes on.")
-                return stop.exit_code
         for tracker in trackers:
             own = [response for response in responses if response.tracker == tracker]
             lines: dict[str, list[Line]] = {}
@@ -102,28 +103,27 @@ def pairs(ratio: float, seeds: Sequence[int], others: Iterable[float]) -> list[t
     return [(ratio, seed) for seed in seeds] + [(other, seeds[0]) for other in others if other != ratio]
 
 
-def trained(response: Response, recipe: Sequence[str], stop: StopRequest, console: Console) -> bool:
-    """Train a response to its end; False if asked to stop before."""
-    settings, folder = settings_of(response, recipe), response.folder
-    if (folder / TARGET).is_file():
-        if load_config(TrackerSettings, str(folder / CONFIG)) != settings:
-            raise UsageError(f"{folder}: was trained with other settings; choose another --out")
-        return True
-    console.print(f"{response.tracker.label}: response at a ratio of {response.ratio:g}, seed {response.seed}")
-    return train(settings, folder, resume=(folder / CONFIG).exists(), stop=stop, console=console)
+def training_of(response: Response, recipe: Sequence[str]) -> Training | None:
+    """What is to be done for a response; None if that is done."""
+    options, folder = options_of(response, recipe), response.folder
+    if not (folder / TARGET).is_file():
+        return Training(folder, options)
+    if load_config(TrackerSettings, str(folder / CONFIG)) != load_config(TrackerSettings, options[1], options[2:]):
+        raise UsageError(f"{folder}: was trained with other settings; choose another --out")
+    return None
 
 
-def settings_of(response: Response, recipe: Sequence[str]) -> TrackerSettings:
+def options_of(response: Response, recipe: Sequence[str]) -> list[str]:
     """The recipe for one response; the tracker's state is made as it is used to."""
     source, ratio = response.tracker.source, f"{response.ratio:g}"
-    overrides = ["--seed", str(response.seed), "--worlds.speed_ratio", ratio, ratio]
+    options = ["--config", "best_response", "--seed", str(response.seed), "--worlds.speed_ratio", ratio, ratio]
     if source in BASELINES:
-        overrides += ["--escape.trackers", source]
+        options += ["--escape.trackers", source]
     else:
         agent = load_agent(source)
-        overrides += ["--start_from", source]
-        overrides += ["--worlds.perception.predictor", agent.predictor, "--worlds.perception.ablation", agent.ablation]
-    return load_config(TrackerSettings, "best_response", [*overrides, *recipe])
+        options += ["--start_from", source]
+        options += ["--worlds.perception.predictor", agent.predictor, "--worlds.perception.ablation", agent.ablation]
+    return [*options, *recipe]
 
 
 def played(

@@ -12,10 +12,6 @@ after the teacher stage alone begin with its tracker.
 import argparse
 import csv
 import json
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from results_page import PAGE, replaced
 from rich.console import Console
+from trainings import Training, run_trainings
 
 from rspt.actors import load_player
 from rspt.evaluate import evaluate
@@ -123,67 +120,24 @@ def main() -> None:
 
 def train(out: Path, names: Sequence[str], seeds: Sequence[int], jobs: int) -> None:
     """Train what is not trained yet, the first seeds of all rows before the second ones; so many at a time."""
-    out.mkdir(parents=True, exist_ok=True)
-    waiting = [(name, seed) for seed in seeds for name in names if seed in ROWS[name].seeds]
-    waiting = [(name, seed) for name, seed in waiting if not finished(out, name, seed).exists()]
-    lock, failed = threading.Lock(), threading.Event()
-    for name, seed in waiting:
-        if ROWS[name].taught and (BASE, seed) not in waiting and not taught_by(out, seed).exists():
+    wanted = [(name, seed) for seed in seeds for name in names if seed in ROWS[name].seeds]
+    missing = [(name, seed) for name, seed in wanted if not finished(out, name, seed).exists()]
+    for name, seed in missing:
+        if ROWS[name].taught and (BASE, seed) not in missing and not taught_by(out, seed).exists():
             raise SystemExit(f"{name}, seed {seed}: begins with {taught_by(out, seed)}; train the row {BASE}, too")
-
-    def next_one() -> tuple[str, int] | None:
-        for name, seed in waiting:
-            if not ROWS[name].taught or taught_by(out, seed).exists():
-                waiting.remove((name, seed))
-                return name, seed
-        return None
-
-    def work() -> None:
-        while waiting and not failed.is_set():
-            with lock:
-                chosen = next_one()
-            if chosen is None:  # until the tracker is there that it begins with
-                time.sleep(5.0)
-                continue
-            command = command_of(out, *chosen)
-            print(" ".join(command), flush=True)
-            with (out / f"{chosen[0]}-{chosen[1]}.log").open("a") as log:
-                done = subprocess.run(
-                    [sys.executable, "-m", *command], stdout=log, stderr=subprocess.STDOUT, check=False
-                )
-            if done.returncode:
-                print(f"{log.name}: stopped or failed with {done.returncode}", flush=True)
-                failed.set()
-
-    workers = [threading.Thread(target=work) for _ in range(jobs)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if failed.is_set():
+    if not run_trainings([training_of(out, name, seed) for name, seed in missing], jobs):
         raise SystemExit(1)
 
 
-def command_of(out: Path, name: str, seed: int) -> list[str]:
-    """The command that trains a row, or goes on with it."""
-    row, folder = ROWS[name], folder_of(out, name, seed)
-    command = [
-        "rspt",
-        "train",
-        "--config",
-        row.config,
-        "--seed",
-        str(seed),
-        "--out",
-        str(folder),
-        "--predictor",
-        "null",
-    ]
+def training_of(out: Path, name: str, seed: int) -> Training:
+    """Of a row with a seed."""
+    row = ROWS[name]
+    options = ["--config", row.config, "--seed", str(seed), "--predictor", "null"]
     if row.taught:
-        command += ["--teacher", "null", "--start-from", str(taught_by(out, seed))]
+        options += ["--teacher", "null", "--start-from", str(taught_by(out, seed))]
     for stage, steps in row.lengths.items():
-        command += [f"--{stage}.total_steps", str(steps)]
-    return [*command, "--resume"] if folder.exists() else command
+        options += [f"--{stage}.total_steps", str(steps)]
+    return Training(folder_of(out, name, seed), options, lambda: not row.taught or taught_by(out, seed).exists())
 
 
 def folder_of(out: Path, name: str, seed: int) -> Path:
@@ -359,7 +313,21 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 
 def table_of(rows: Sequence[dict[str, Any]]) -> str:
     """The table of docs/results.md."""
-    heads = ("condition", "row", "what", "seeds", "n", "SR", "untouched", "AR", f"SR minus {BASE}", "p", "CPU h", "ms")
+    heads = (
+        "condition",
+        "row",
+        "what",
+        "seeds",
+        "n",
+        "SR",
+        "untouched",
+        "AR",
+        f"SR minus {BASE}",
+        "p",
+        "steps",
+        "CPU h",
+        "ms",
+    )
     cells = []
     for row in rows:
         shares = [str(_read(row, measure)) for measure in ("success", "success_safe")]
@@ -372,7 +340,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> str:
             [
                 row["condition"], row["row"], ROWS[row["row"]].told, str(row["seeds"]), str(row["n"]), *shares,
                 f"{total.value:.0f} [{total.low:.0f}, {total.high:.0f}]", differs, p,
-                f"{row['cpu_hours']:.2f}", f"{row['ms_per_action']:.1f}",
+                f"{row['steps']:,.0f}", f"{row['cpu_hours']:.2f}", f"{row['ms_per_action']:.1f}",
             ]
         )  # fmt: skip
     return markdown_table(heads, cells)

@@ -36,11 +36,12 @@ def test_all_rows_have_one_budget_and_stages_that_their_recipes_have(study):
 
 
 def test_a_row_that_differs_after_the_teacher_stage_begins_with_the_tracker_of_its_own_seed(study, tmp_path):
-    command = study.command_of(tmp_path, "no_duel", 2)
+    training = study.training_of(tmp_path, "no_duel", 2)
+    command = training.command
     assert command[command.index("--start-from") + 1] == str(tmp_path / "full-2" / "tracker-after-teacher.safetensors")
     assert "--resume" not in command
     (tmp_path / "no_duel-2").mkdir()
-    assert study.command_of(tmp_path, "no_duel", 2)[-1] == "--resume"
+    assert training.command[-1] == "--resume"
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
@@ -57,8 +58,9 @@ def test_a_row_waits_for_the_tracker_that_it_begins_with(study, tmp_path, monkey
         done.append(out.name)
         return SimpleNamespace(returncode=code)
 
-    monkeypatch.setattr(study.subprocess, "run", run)
-    monkeypatch.setattr(study.time, "sleep", lambda seconds: None)
+    trainings = sys.modules[study.run_trainings.__module__]
+    monkeypatch.setattr(trainings.subprocess, "run", run)
+    monkeypatch.setattr(trainings.time, "sleep", lambda seconds: None)
     with pytest.raises(SystemExit, match=r"no_duel, seed 0: begins with .*full-0.*train the row full"):
         study.train(tmp_path, ["no_duel"], study.SEEDS, jobs)
     rows = ["no_duel", "full", "no_belief"]
