@@ -16,7 +16,8 @@ from envs.targets.policy import Policy
 from envs.targets.replay import ReplayPolicy
 from envs.world_settings import RandomizeSettings, WorldSettings
 
-_START_TRIES = 16
+START_TRIES = 16
+"""Layouts that are drawn, one after the other, until everybody can be placed."""
 
 
 class Episode(NamedTuple):
@@ -69,13 +70,13 @@ def draw_episode(
         LayoutError: if no layout with a start was found.
     """
     layouts, starts, body = seed.generator(LAYOUT), seed.generator(START), seed.generator(BODY)
-    for attempt in range(_START_TRIES):
+    for attempt in range(START_TRIES):
         place = source.draw(layouts)
         try:
             policy, poses = _placed(settings, place, target_policy, starts)
             break
         except LayoutError:
-            if attempt == _START_TRIES - 1:
+            if attempt == START_TRIES - 1:
                 raise
             if settings.layout_count is not None:  # the next try is of the same set, not of a layout beside it
                 another = (seed.layout + attempt + 1) % settings.layout_count

@@ -2,13 +2,14 @@
 
 import base64
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.episode import START_TRIES
 from envs.layouts import FAMILIES
 from envs.layouts.files import load_layout
 from envs.layouts.layout import BODY_CLEARANCE_M, CYLINDER, SIGHT_HEIGHT_M, Layout
@@ -43,19 +44,23 @@ class Layouts:
             UsageError: if a map is no longer there or has changed.
         """
         source = self._sources[line["ground"]]
+        tries: Iterable[Layout]
         if source in FAMILIES:
             density = line.get("layout_density", 1.0)
             if (source, density) not in self._families:
                 self._families[source, density] = PlaceSource([source], size_m=None, cell_m=None, density=density)
-            layout = self._families[source, density].draw(episode_seed(line["seed"], 0).generator(LAYOUT)).layout
+            rng = episode_seed(line["seed"], 0).generator(LAYOUT)
+            # where nobody could be placed, or a recorded track did not fit, the episode had a later one
+            tries = (self._families[source, density].draw(rng).layout for _ in range(START_TRIES))
         else:
             if source not in self._maps:
                 if not Path(source).exists():
                     raise UsageError(f"{source}: the map that was evaluated is not there any more")
                 self._maps[source] = load_layout(source)
-            layout = self._maps[source]
-        if layout.hash != line["layout_hash"]:
-            raise UsageError(f"{source}: is not the layout that was evaluated ({layout.hash}, {line['layout_hash']})")
+            tries = [self._maps[source]]
+        layout = next((layout for layout in tries if layout.hash == line["layout_hash"]), None)
+        if layout is None:
+            raise UsageError(f"{source}: no longer gives the layout that was evaluated ({line['layout_hash']})")
         return layout
 
 

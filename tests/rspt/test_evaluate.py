@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from envs.layouts import SPLITS
+from envs.layouts.source import PlaceSource
+from envs.seeds import LAYOUT, episode_seed
 from rspt.cli import main
+from rspt.errors import UsageError
 from rspt.evaluation import plan as plan_module
 from rspt.evaluation import results as results_module
 from rspt.evaluation.results import read_results
@@ -241,6 +244,16 @@ def test_lines_say_what_a_condition_changes(tmp_path):
     assert {dense["layout_hash"], plain["layout_hash"]} == {
         Layouts([{"label": "blocks", "source": "blocks"}]).of(line).hash for line in (plain, dense)
     }
+
+
+def test_a_layout_that_was_drawn_anew_is_found_again():
+    source, rng = PlaceSource(["maze"], size_m=None, cell_m=None), episode_seed(7, 0).generator(LAYOUT)
+    first, second = (source.draw(rng).layout.hash for _ in range(2))
+    layouts = Layouts([{"label": "maze", "source": "maze"}])
+    for wanted in (second, first):
+        assert layouts.of({"ground": "maze", "seed": 7, "layout_hash": wanted}).hash == wanted
+    with pytest.raises(UsageError, match=r"^maze: no longer gives the layout that was evaluated \(other\)"):
+        layouts.of({"ground": "maze", "seed": 7, "layout_hash": "other"})
 
 
 def test_trained_agents_are_marked_where_they_were_trained(tmp_path):
