@@ -46,7 +46,8 @@ def main() -> None:
     parser.add_argument(
         "folder",
         type=Path,
-        help="with the folders unseen, real, stress, video, validation, seen, no_map, duel, robustness, density",
+        help="with the folders unseen, real, stress, video, validation, seen, duel, layout_count, heldout, replay,"
+        " robustness, density",
     )
     folder = parser.parse_args().folder
     text = PAGE.read_text()
@@ -57,8 +58,10 @@ def main() -> None:
         "seen": {"seen": by_condition},
         "stress": {"stress": by_condition},
         "video": {"video": by_condition},
-        "no_map": {"no-map": by_condition, "no-map-differences": differences(summed=True)},
         "duel": {"duel": by_condition, "duel-differences": differences(summed=True)},
+        "layout_count": {"layout-count": by_condition},
+        "heldout": {"heldout": by_condition},
+        "replay": {"replay": by_condition},
         "robustness": {},
         "density": {},
         "real": {"real": full("goal", summed=True), "real-maps": by_map},
