@@ -58,8 +58,6 @@ def load_player(name_or_path: str | Path, role: Role) -> Player:
     path = path_of(name_or_path, role)
     if not path.exists():
         names = [name for name, shipped in SHIPPED.items() if shipped.role == role]
-        if str(name_or_path) in names:
-            raise UsageError(f"{name_or_path}: this version of rspt comes without it (there is no {path})")
         raise UsageError(
             f"{path}: no such file or folder; a {role} is {' or '.join(map(repr, names))}, or the path of a run such as"
             " one that `rspt train --config rspt --out runs/rspt` makes, of a checkpoint, or of a .safetensors file"

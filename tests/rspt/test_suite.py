@@ -1,6 +1,6 @@
 """Suites: frozen, apart from what is trained on, and clear about what is wrong with one."""
 
-from importlib.resources import files
+import json
 
 import pytest
 import yaml
@@ -8,6 +8,7 @@ import yaml
 from envs.layouts import FAMILIES, SPLITS
 from envs.sensors.noise import PRESETS
 from envs.world_settings import RandomizeSettings
+from rspt.actors import digest, load_player
 from rspt.agent import load_agent
 from rspt.config import ConfigError, configs_folder, load_config
 from rspt.errors import UsageError
@@ -24,7 +25,6 @@ from rspt.evaluation.suite import (
     load_suite,
     suites,
 )
-from rspt.target import LEARNED
 from rspt.training.settings import TrackerSettings
 
 
@@ -32,6 +32,7 @@ def test_every_suite_is_found_by_name_and_has_a_version_of_its_own():
     found = [load_suite(name) for name in suites()]
     assert suites() == [
         "density",
+        "heldout",
         "real",
         "robustness",
         "seen",
@@ -67,7 +68,7 @@ def test_the_file_of_the_frozen_layouts_is_what_freeze_writes(monkeypatch):
 
 def test_no_recipe_trains_on_what_unseen_and_stress_play():
     trained = set(load_config(TrackerSettings, "rspt").worlds.layouts)
-    for name in ("unseen", "stress", "video", "robustness"):
+    for name in ("unseen", "stress", "video", "robustness", "heldout"):
         assert set(load_suite(name).layouts) == set(SPLITS["test"])
         assert not trained & set(load_suite(name).layouts)
     assert not trained & set(load_suite("validation").layouts)
@@ -165,11 +166,12 @@ def test_mistakes_in_a_suite_are_told(tmp_path, change, message):
         load_suite(str(path))
 
 
-@pytest.mark.skipif((files("rspt") / "weights" / LEARNED["learned-heldout"]).is_file(), reason="the target is there")
-def test_a_shipped_target_that_is_not_there_is_told(tmp_path):
-    assert Condition(target="learned-heldout").target == "learned-heldout"
-    with pytest.raises(UsageError, match=r"^learned-heldout: this version of rspt comes without it .*target-v1"):
-        plan_of("validation", ["pid"], targets=["learned-heldout"])
+def test_nobody_trains_against_the_target_that_is_held_out():
+    held = load_player("learned-heldout", "target").record
+    pretrained = load_player("pretrained", "tracker")
+    assert len(json.loads(held["escaped_trackers"])) == 3
+    assert digest(pretrained.actor) not in json.loads(held["escaped_trackers"]).values()
+    assert {condition.target for condition in load_suite("heldout").conditions.values()} == {"learned-heldout"}
     with pytest.raises(UsageError, match="unknown target policy 'learned-held-out', did you mean 'learned-heldout'"):
         plan_of("validation", ["pid"], targets=["learned-held-out"])
 
