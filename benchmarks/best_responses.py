@@ -43,6 +43,7 @@ from rspt.signals import StopRequest
 from rspt.training.run_folder import CONFIG
 from rspt.training.settings import TrackerSettings
 
+RECIPE = "best_response"
 DOCS = Path(__file__).parents[1] / "docs"
 TARGET = "target-after-escape.safetensors"
 """A response, in the folder of its training; it is there when that has come to its end."""
@@ -73,10 +74,10 @@ def main() -> int:
     ]
     rows: list[Row] = []
     trainings = [training_of(response, arguments.recipe) for response in responses]
-    if not run_trainings([training for training in trainings if training is not None], arguments.jobs):
-        console.print("Stopped; the same command goes on.")
-        return 1
     with StopRequest() as stop:
+        if not run_trainings([training for training in trainings if training is not None], arguments.jobs, stop):
+            console.print("Not all responses are trained; the same command goes on.")
+            return stop.exit_code or 1
         for tracker in trackers:
             own = [response for response in responses if response.tracker == tracker]
             lines: dict[str, list[Line]] = {}
@@ -105,25 +106,30 @@ def pairs(ratio: float, seeds: Sequence[int], others: Iterable[float]) -> list[t
 
 def training_of(response: Response, recipe: Sequence[str]) -> Training | None:
     """What is to be done for a response; None if that is done."""
-    options, folder = options_of(response, recipe), response.folder
+    overrides, folder = [*overrides_of(response), *recipe], response.folder
+    settings = load_config(TrackerSettings, RECIPE, overrides)  # mistakes are told before anything is trained
     if not (folder / TARGET).is_file():
-        return Training(folder, options)
-    if load_config(TrackerSettings, str(folder / CONFIG)) != load_config(TrackerSettings, options[1], options[2:]):
+        return Training(folder, ["--config", RECIPE, *overrides])
+    if load_config(TrackerSettings, str(folder / CONFIG)) != settings:
         raise UsageError(f"{folder}: was trained with other settings; choose another --out")
     return None
 
 
-def options_of(response: Response, recipe: Sequence[str]) -> list[str]:
-    """The recipe for one response; the tracker's state is made as it is used to."""
+def overrides_of(response: Response) -> list[str]:
+    """What the recipe is told for one response; the tracker's state is made as it is used to."""
     source, ratio = response.tracker.source, f"{response.ratio:g}"
-    options = ["--config", "best_response", "--seed", str(response.seed), "--worlds.speed_ratio", ratio, ratio]
+    overrides = ["--seed", str(response.seed), "--worlds.speed_ratio", ratio, ratio]
     if source in BASELINES:
-        options += ["--escape.trackers", source]
-    else:
-        agent = load_agent(source)
-        options += ["--start_from", source]
-        options += ["--worlds.perception.predictor", agent.predictor, "--worlds.perception.ablation", agent.ablation]
-    return [*options, *recipe]
+        return [*overrides, "--escape.trackers", source]
+    agent = load_agent(source)
+    overrides += ["--start_from", source]
+    return [
+        *overrides,
+        "--worlds.perception.predictor",
+        agent.predictor,
+        "--worlds.perception.ablation",
+        agent.ablation,
+    ]
 
 
 def played(

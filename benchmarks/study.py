@@ -43,15 +43,8 @@ EPISODES = CSV.with_suffix("")
 TRAININGS = "trainings.csv"
 """What each training took, in that folder."""
 _EPISODE = (
-    "condition",
-    "ground",
-    "seed",
-    "success",
-    "success_safe",
-    "episode_return",
-    "hidden_spells",
-    "reacquisitions",
-)
+    "condition", "ground", "seed", "success", "success_safe", "episode_return", "hidden_spells", "reacquisitions",
+)  # fmt: skip
 _TRAINING = ("row", "seed", "steps", "cpu_hours", "ms_per_action", "tracker_sha256")
 
 
@@ -113,9 +106,9 @@ def main() -> None:
     else:
         rows = summarized(EPISODES, options.rows)
         write_csv(rows)
-        print(table_of(rows))
-        if "<!-- study -->" in PAGE.read_text():
-            PAGE.write_text(replaced(PAGE.read_text(), "study", table_of(rows)))
+        table = table_of(rows)
+        print(table)
+        PAGE.write_text(replaced(PAGE.read_text(), "study", table))
 
 
 def train(out: Path, names: Sequence[str], seeds: Sequence[int], jobs: int) -> None:
@@ -125,8 +118,10 @@ def train(out: Path, names: Sequence[str], seeds: Sequence[int], jobs: int) -> N
     for name, seed in missing:
         if ROWS[name].taught and (BASE, seed) not in missing and not taught_by(out, seed).exists():
             raise SystemExit(f"{name}, seed {seed}: begins with {taught_by(out, seed)}; train the row {BASE}, too")
-    if not run_trainings([training_of(out, name, seed) for name, seed in missing], jobs):
-        raise SystemExit(1)
+    with StopRequest() as stop:
+        done = run_trainings([training_of(out, name, seed) for name, seed in missing], jobs, stop)
+    if not done:
+        raise SystemExit(stop.exit_code or 1)
 
 
 def training_of(out: Path, name: str, seed: int) -> Training:
@@ -314,20 +309,9 @@ def _read_csv(path: Path) -> list[dict[str, str]]:
 def table_of(rows: Sequence[dict[str, Any]]) -> str:
     """The table of docs/results.md."""
     heads = (
-        "condition",
-        "row",
-        "what",
-        "seeds",
-        "n",
-        "SR",
-        "untouched",
-        "AR",
-        f"SR minus {BASE}",
-        "p",
-        "steps",
-        "CPU h",
-        "ms",
-    )
+        "condition", "row", "what", "seeds", "n", "SR", "untouched", "AR", f"SR minus {BASE}", "p", "steps",
+        "CPU h", "ms",
+    )  # fmt: skip
     cells = []
     for row in rows:
         shares = [str(_read(row, measure)) for measure in ("success", "success_safe")]

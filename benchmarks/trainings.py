@@ -8,6 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from rspt.signals import StopRequest
+
+_LOOK_S = 1.0
+"""Between two looks at what became of a training, and at what may begin."""
+
 
 class Training(NamedTuple):
     """A training by `rspt train`.
@@ -29,10 +34,10 @@ class Training(NamedTuple):
         return [*command, "--resume"] if self.folder.exists() else command
 
 
-def run_trainings(trainings: Sequence[Training], jobs: int) -> bool:
+def run_trainings(trainings: Sequence[Training], jobs: int, stop: StopRequest) -> bool:
     """Run trainings to their ends, so many at a time, in their order as far as they may begin.
 
-    When one is stopped or fails, no further one is begun.
+    When one is stopped or fails, no further one is begun. A request to stop is handed on to those that run.
 
     Returns:
         Whether all came to their ends.
@@ -48,13 +53,13 @@ def run_trainings(trainings: Sequence[Training], jobs: int) -> bool:
             return chosen
 
     def work() -> None:
-        while waiting and not failed.is_set():
+        while waiting and not failed.is_set() and not stop:
             training = next_one()
             if training is None:  # another one must come to its end first
-                time.sleep(5.0)
+                time.sleep(_LOOK_S)
                 continue
             print(" ".join(training.command), flush=True)
-            code = _run(training)
+            code = _run(training, stop)
             if code:
                 print(f"{_log_of(training)}: stopped or failed with {code}", flush=True)
                 failed.set()
@@ -64,15 +69,20 @@ def run_trainings(trainings: Sequence[Training], jobs: int) -> bool:
         worker.start()
     for worker in workers:
         worker.join()
-    return not failed.is_set()
+    return not waiting and not failed.is_set()
 
 
-def _run(training: Training) -> int:
+def _run(training: Training, stop: StopRequest) -> int:
+    """The exit code of a training."""
     log = _log_of(training)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as file:
-        command = [sys.executable, "-m", *training.command]
-        return subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+    command = [sys.executable, "-m", *training.command]
+    with log.open("a") as file, subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT) as process:
+        while process.poll() is None and not stop:
+            time.sleep(_LOOK_S)
+        if stop:
+            process.terminate()  # asks for a checkpoint; Ctrl-C in a terminal has asked already, to the same end
+        return process.wait()
 
 
 def _log_of(training: Training) -> Path:

@@ -1,5 +1,6 @@
 """The study of rivals and ablations: equal budgets, trainings that can be run, and what the table says of the lines."""
 
+import contextlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from rspt.config import load_config
 from rspt.evaluation.results import Results
+from rspt.signals import StopRequest
 from rspt.training.settings import TrackerSettings
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -48,7 +50,7 @@ def test_a_row_that_differs_after_the_teacher_stage_begins_with_the_tracker_of_i
 def test_a_row_waits_for_the_tracker_that_it_begins_with(study, tmp_path, monkeypatch, jobs):
     done, code = [], 0
 
-    def run(command, stdout, **told):
+    def popen(command, stdout, **told):
         out = Path(command[command.index("--out") + 1])
         if "--start-from" in command:
             assert Path(command[command.index("--start-from") + 1]).exists()
@@ -56,10 +58,10 @@ def test_a_row_waits_for_the_tracker_that_it_begins_with(study, tmp_path, monkey
         for stage in ("teacher", "duel"):
             (out / f"tracker-after-{stage}.safetensors").touch()
         done.append(out.name)
-        return SimpleNamespace(returncode=code)
+        return contextlib.nullcontext(SimpleNamespace(poll=lambda: code, wait=lambda: code))
 
     trainings = sys.modules[study.run_trainings.__module__]
-    monkeypatch.setattr(trainings.subprocess, "run", run)
+    monkeypatch.setattr(trainings.subprocess, "Popen", popen)
     monkeypatch.setattr(trainings.time, "sleep", lambda seconds: None)
     with pytest.raises(SystemExit, match=r"no_duel, seed 0: begins with .*full-0.*train the row full"):
         study.train(tmp_path, ["no_duel"], study.SEEDS, jobs)
@@ -72,6 +74,22 @@ def test_a_row_waits_for_the_tracker_that_it_begins_with(study, tmp_path, monkey
     with pytest.raises(SystemExit):
         study.train(tmp_path, ["kalman", "true_map"], [0, 2], 1)
     assert len(done) == 8  # the second one is not begun
+
+
+def test_a_request_to_stop_is_handed_on_and_nothing_more_is_begun(study, tmp_path, monkeypatch):
+    trainings, stop, told = sys.modules[study.run_trainings.__module__], StopRequest(), []
+
+    def popen(command, **rest):
+        told.append("begun")
+        stop.exit_code = 143
+        return contextlib.nullcontext(
+            SimpleNamespace(poll=lambda: None, wait=lambda: 143, terminate=lambda: told.append("asked"))
+        )
+
+    monkeypatch.setattr(trainings.subprocess, "Popen", popen)
+    wanted = [study.training_of(tmp_path, name, 0) for name in ("full", "no_map")]
+    assert not study.run_trainings(wanted, 1, stop)
+    assert told == ["begun", "asked"]
 
 
 def line(condition, ground, seed, success, spells=0, found=0):
