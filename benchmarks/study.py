@@ -10,84 +10,30 @@ after the teacher stage alone begin with its tracker.
 """
 
 import argparse
-import csv
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from results_page import PAGE, replaced
 from rich.console import Console
+from study_parts.kept import MEASURES, cost_of, keep, played_of, write_table
+from study_parts.rows import BASE, ROWS, SEEDS
 from trainings import Training, run_trainings
 
 from rspt.actors import load_player
 from rspt.evaluate import evaluate
 from rspt.evaluation.plan import plan_of
-from rspt.evaluation.results import Results, read_results
+from rspt.evaluation.results import read_results
 from rspt.evaluation.statistics import Interval, difference_over_seeds, holm, mean_over_seeds
 from rspt.evaluation.table import markdown_table
 from rspt.signals import StopRequest
 from rspt.training.stages import TRACKER_STAGES
 
-TEACHER, CLONE, ESCAPE, DUEL = 250_000, 50_000, 100_000, 350_000
-FULL = {"teacher": TEACHER, "clone": CLONE, "escape": ESCAPE, "duel": DUEL}
-BUDGET = sum(FULL.values())
-BASE = "full"
-SEEDS = (0, 1, 2)
-MEASURES = ("success", "success_safe", "episode_return", "reacquired")
 CSV = PAGE.parent / "results" / "study.csv"
 EPISODES = CSV.with_suffix("")
 """Folder of a file for each training, with its episodes."""
-TRAININGS = "trainings.csv"
-"""What each training took, in that folder."""
-_EPISODE = (
-    "condition", "ground", "seed", "success", "success_safe", "episode_return", "hidden_spells", "reacquisitions",
-)  # fmt: skip
-_TRAINING = ("row", "seed", "steps", "cpu_hours", "ms_per_action", "tracker_sha256")
-
-
-class Variant(NamedTuple):
-    """One row of the study.
-
-    Attributes:
-        config: the recipe.
-        told: what it is, for the table.
-        seeds: of its trainings.
-        lengths: steps of its stages.
-        taught: whether it begins with the tracker of the full system's teacher stage.
-    """
-
-    config: str
-    told: str
-    seeds: tuple[int, ...] = (0,)
-    lengths: dict[str, int] = FULL
-    taught: bool = False
-
-
-ROWS = {
-    BASE: Variant("rspt", "the full system", SEEDS),
-    "no_map": Variant("no_map", "no surroundings", SEEDS),
-    "no_prediction": Variant("no_prediction", "no predicted path, no belief", SEEDS),
-    "no_duel": Variant("no_duel", "PPO against scripts instead of the duel", SEEDS, {"duel": BUDGET - TEACHER}, True),
-    "e2e_teacher": Variant("e2e_teacher", "pixels, recurrent, teacher and duel", SEEDS),
-    "e2e_duel": Variant("e2e_duel", "pixels, recurrent, duel alone", SEEDS, {"clone": CLONE, "duel": BUDGET - CLONE}),
-    "state_gru": Variant("state_gru", "a memory instead of the map"),
-    "single_frame": Variant("single_frame", "map not fused over time"),
-    "no_belief": Variant("no_belief", "no belief about an unseen target"),
-    "kalman": Variant("kalman", "Kalman filter predicts"),
-    "true_map": Variant("true_map", "true surroundings"),
-    "true_future": Variant("true_future", "true path"),
-    "no_hindsight": Variant("no_hindsight", "the teacher guesses how the target goes on"),
-    "no_teacher": Variant(
-        "no_teacher", "the duel from nothing", lengths={"clone": CLONE, "duel": BUDGET - CLONE}
-    ),
-    "zero_sum": Variant(
-        "zero_sum", "plain zero-sum duel", lengths={"clone": CLONE, "duel": BUDGET - TEACHER - CLONE}, taught=True
-    ),
-}  # fmt: skip
-"""By their names."""
 
 
 def main() -> None:
@@ -176,35 +122,9 @@ def play(out: Path, names: Sequence[str], seeds: Sequence[int], episodes: int) -
                 keep(EPISODES, name, seed, read_results(played), record)
 
 
-def keep(into: Path, name: str, seed: int, results: Results, record: Mapping[str, str]) -> None:
-    """Write the episodes of a training, in the order of the layouts, and its line of `trainings.csv`."""
-    into.mkdir(parents=True, exist_ok=True)
-    order = list(dict.fromkeys(line["condition"] for line in results.lines))
-    lines = sorted(results.lines, key=lambda line: (order.index(line["condition"]), line["ground"], line["seed"]))
-    _write(episodes_of(into, name, seed), _EPISODE, lines)
-    (took,) = results.about["run"]["milliseconds_per_action"].values()
-    line = {
-        "row": name,
-        "seed": seed,
-        "steps": sum(json.loads(record["stages"]).values()),
-        "cpu_hours": float(record["cpu_hours"]),
-        "ms_per_action": took,
-        "tracker_sha256": next(iter(results.about["agents"].values()))["sha256"],
-    }
-    others = [old for old in _read_csv(into / TRAININGS) if (old["row"], int(old["seed"])) != (name, seed)]
-    known = [*others, line]
-    known.sort(key=lambda line: (list(ROWS).index(line["row"]), int(line["seed"])))
-    _write(into / TRAININGS, _TRAINING, known)
-
-
-def episodes_of(folder: Path, name: str, seed: int) -> Path:
-    """The file with the episodes of a training."""
-    return folder / f"{name}-{seed}.csv"
-
-
 def summarized(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     """A row for each condition and each variant whose episodes a folder holds."""
-    played = {name: _played(folder, name) for name in names}
+    played = {name: played_of(folder, name) for name in names}
     conditions = dict.fromkeys(condition for values in played.values() for condition in values)
     rows = []
     for condition in conditions:
@@ -215,37 +135,9 @@ def summarized(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
             told["n"] = int(values[condition]["success"].size)
             for measure in MEASURES:
                 told |= _interval(measure, _mean(values[condition][measure]))
-            rows.append(told | _cost(folder, name))
+            rows.append(told | cost_of(folder, name))
         _compare(rows, played, condition)
     return rows
-
-
-def _played(folder: Path, name: str) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """Values (S, n) of each measure under each condition, on the same layouts for all seeds."""
-    found: dict[str, dict[str, list[list[float]]]] = {}
-    layouts: dict[str, list[tuple[str, str]]] = {}
-    for seed in ROWS[name].seeds:
-        path = episodes_of(folder, name, seed)
-        lines = _read_csv(path)
-        for condition in dict.fromkeys(line["condition"] for line in lines):
-            some = [line for line in lines if line["condition"] == condition]
-            here = [(line["ground"], line["seed"]) for line in some]
-            if layouts.setdefault(condition, here) != here:
-                raise SystemExit(f"{path}: {len(here)} episodes of {condition}, others than those of other seeds")
-            measures = found.setdefault(condition, {})
-            for measure in MEASURES:
-                measures.setdefault(measure, []).append([_measured(line, measure) for line in some])
-    return {
-        condition: {measure: np.array(values) for measure, values in measures.items()}
-        for condition, measures in found.items()
-    }
-
-
-def _measured(line: Mapping[str, str], measure: str) -> float:
-    if measure == "reacquired":
-        spells = float(line["hidden_spells"])
-        return float(line["reacquisitions"]) / spells if spells else np.nan
-    return float(line[measure])
 
 
 def _mean(values: NDArray[np.float64]) -> Interval:
@@ -273,37 +165,9 @@ def _interval(name: str, interval: Interval) -> dict[str, float]:
     return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
-def _cost(folder: Path, name: str) -> dict[str, float]:
-    """Steps of the worlds, CPU hours and milliseconds per action, means over the seeds."""
-    here = [line for line in _read_csv(folder / TRAININGS) if line["row"] == name]
-    return {key: float(np.mean([float(line[key]) for line in here])) for key in ("steps", "cpu_hours", "ms_per_action")}
-
-
 def write_csv(rows: Sequence[dict[str, Any]]) -> None:
     """docs/results/study.csv."""
-    _write(CSV, list(dict.fromkeys(name for row in rows for name in row)), rows)
-
-
-def _write(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table of these columns; shares and counts as they are, other numbers to six places."""
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names, lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows({key: _told(value) for key, value in row.items()} for row in rows)
-
-
-def _told(value: Any) -> Any:
-    if isinstance(value, bool):
-        return int(value)
-    return f"{value:.6g}" if isinstance(value, float) else value
-
-
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    """The lines of a table; none if it is not there."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    write_table(CSV, list(dict.fromkeys(name for row in rows for name in row)), rows)
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> str:

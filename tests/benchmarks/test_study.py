@@ -30,9 +30,10 @@ def study():
 
 
 def test_all_rows_have_one_budget_and_stages_that_their_recipes_have(study):
+    rows = sys.modules["study_parts.rows"]
     for name, row in study.ROWS.items():
-        before = study.TEACHER if row.taught else 0
-        assert before + sum(row.lengths.values()) == study.BUDGET, name
+        before = rows.TEACHER if row.taught else 0
+        assert before + sum(row.lengths.values()) == rows.BUDGET, name
         stages = set(load_config(TrackerSettings, row.config).stages)
         assert set(row.lengths) == stages - ({"teacher"} if row.taught else set()), name
 
@@ -139,7 +140,7 @@ def test_a_training_that_is_evaluated_anew_takes_the_place_of_what_it_was(study,
     keep(study, tmp_path, "no_map", 0, [line("goal", "maze", 0, False)])
     keep(study, tmp_path, "full", 1, [line("goal", "maze", 0, False)])
     keep(study, tmp_path, "full", 1, [line("goal", "maze", 0, True, 3, 2)])
-    lines = (tmp_path / study.TRAININGS).read_text().splitlines()
+    lines = (tmp_path / sys.modules["study_parts.kept"].TRAININGS).read_text().splitlines()
     assert lines[1:] == ["full,1,7,0.5,0.5,full-1", "no_map,0,7,0.5,0.5,no_map-0"]
     (row,) = study.summarized(tmp_path, ["full"])
     assert (row["success"], row["reacquired"], row["episode_return"]) == (1.0, pytest.approx(2 / 3), 100.0)
