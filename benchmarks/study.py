@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from results_page import PAGE, replaced
 from rich.console import Console
-from study_parts.kept import MEASURES, cost_of, keep, played_of, write_table
+from study_parts.kept import MEASURES, cost_of, is_kept, keep, played_of, write_table
 from study_parts.rows import BASE, ROWS, SEEDS
 from trainings import Training, run_trainings
 
-from rspt.actors import load_player
+from rspt.actors import digest, load_player
 from rspt.evaluate import evaluate
 from rspt.evaluation.plan import plan_of
 from rspt.evaluation.results import read_results
@@ -98,12 +98,15 @@ def finished(out: Path, name: str, seed: int) -> Path:
 
 
 def play(out: Path, names: Sequence[str], seeds: Sequence[int], episodes: int) -> None:
-    """Evaluate each training that is done, and keep its episodes."""
+    """Evaluate each training that is done and not kept yet, and keep its episodes."""
     with StopRequest() as stop:
         for name in names:
             for seed in seeds:
                 folder = folder_of(out, name, seed)
                 if seed not in ROWS[name].seeds or not finished(out, name, seed).exists():
+                    continue
+                tracker = digest(load_player(folder, "tracker").actor)
+                if is_kept(EPISODES, name, seed, tracker_sha256=tracker, episodes=episodes):
                     continue
                 plan, _ = plan_of("study", [f"{name}-{seed}={folder}"], episodes=episodes)
                 played = out / "evaluations" / f"{name}-{seed}"

@@ -142,6 +142,13 @@ def evaluate(
 
 def _contestant(entry: Entry, plan: Plan) -> Contestant:
     agent = load_agent(entry.source, trust_pickle=plan.trust_pickle)
+    if agent.ablation == "frames":  # told before anything is played
+        for name, condition in plan.suite.conditions.items():
+            if condition.localizer != "mask":
+                raise UsageError(
+                    f"--agents {entry.source}: is shown the target's mask, and cannot be played with the localizer"
+                    f" {condition.localizer!r} of the condition {name!r}"
+                )
     record = None if agent.record is None else dict(agent.record)
     file = shipped_weights() if agent.predictor == "learned" else Path(agent.predictor)
     predictor_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()

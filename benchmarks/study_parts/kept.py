@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,14 @@ def keep(into: Path, name: str, seed: int, results: Results, record: Mapping[str
     known = [*others, line]
     known.sort(key=lambda line: (list(ROWS).index(line["row"]), int(line["seed"])))
     write_table(into / TRAININGS, _TRAINING, known)
+
+
+def is_kept(folder: Path, name: str, seed: int, *, tracker_sha256: str, episodes: int) -> bool:
+    """Whether so many episodes of each family under each condition of this very tracker are kept already."""
+    took = [line for line in read_table(folder / TRAININGS) if (line["row"], int(line["seed"])) == (name, seed)]
+    lines = read_table(episodes_of(folder, name, seed))
+    counts = Counter((line["condition"], line["ground"]) for line in lines)
+    return [line["tracker_sha256"] for line in took] == [tracker_sha256] and {*counts.values()} == {episodes}
 
 
 def episodes_of(folder: Path, name: str, seed: int) -> Path:

@@ -151,3 +151,15 @@ def test_other_episodes_are_refused(study, tmp_path):
         keep(study, tmp_path, "full", seed, [line("goal", "maze", k + seed, True) for k in range(4)])
     with pytest.raises(SystemExit, match=r"full-1.csv: 4 episodes of goal, others"):
         study.summarized(tmp_path, ["full"])
+
+
+def test_what_is_kept_of_a_tracker_is_not_played_again(study, tmp_path):
+    keep(study, tmp_path, "full", 1, [line("goal", ground, k, True) for ground in ("maze", "office") for k in range(2)])
+
+    def kept(seed: int, tracker: str, episodes: int) -> bool:
+        return study.is_kept(tmp_path, "full", seed, tracker_sha256=tracker, episodes=episodes)
+
+    assert kept(1, "full-1", 2)
+    assert not kept(1, "full-1", 3)  # fewer episodes
+    assert not kept(1, "another", 2)  # trained anew
+    assert not kept(2, "full-1", 2)

@@ -17,6 +17,7 @@ import rspt
 from agents.networks import Actor, Sizes
 from envs.layouts.files import load_layout
 from rspt.actors import load_player
+from rspt.cli import main
 from rspt.config import load_config
 from rspt.errors import UsageError
 from rspt.export import export
@@ -98,7 +99,7 @@ def test_a_training_that_goes_on_is_the_one_that_never_stopped(trained, tmp_path
     assert rows(trained) == rows(again)
 
 
-def test_a_rival_that_sees_frames_and_remembers_goes_on_just_so(tmp_path):
+def test_a_rival_that_sees_frames_and_remembers_goes_on_just_so(tmp_path, capsys):
     perception = SETTINGS.worlds.perception.model_copy(update={"ablation": "frames"})
     blind = {"backs_into_seen": False}  # images do not tell what ground was seen
     teacher = SETTINGS.teacher.model_copy(update={"lesson": SETTINGS.teacher.lesson.model_copy(update=blind)})
@@ -128,6 +129,10 @@ def test_a_rival_that_sees_frames_and_remembers_goes_on_just_so(tmp_path):
     assert (agent.act(seen) != agent.act(seen)).any()  # it remembers
     with pytest.raises(UsageError, match="without a memory"):
         export(load_player(first, "tracker").actor, tmp_path / "tracker.zip")
+    out = tmp_path / "played"
+    assert main(["evaluate", "--agents", str(first), "--suite", "video", "--out", str(out)]) == 2
+    assert "is shown the target's mask, and cannot be played with the localizer 'video'" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_training_that_is_complete_says_so(trained, tmp_path):
