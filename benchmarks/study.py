@@ -4,9 +4,10 @@
     python benchmarks/study.py evaluate --out runs/study    # docs/results/study/, a file for each training
     python benchmarks/study.py table                        # of these files: docs/results/study.csv, and the page
 
-Each row has as many steps of the worlds as the full system, all of its stages together. `--rows` and `--seeds` pick
-some of them, for instance one seed for each machine. `table` shows what is there. Rows that differ from the full system
-after the teacher stage alone begin with its tracker.
+Each row has as many steps of the worlds as the full system, all of its stages together; `long`, the full system as its
+recipe has it, is there to compare with. `--rows` and `--seeds` pick some of them, for instance one seed for each
+machine. `table` shows what is there. Rows that differ from the full system after the teacher stage alone begin with its
+tracker.
 """
 
 import argparse

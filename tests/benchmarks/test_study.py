@@ -33,9 +33,12 @@ def test_all_rows_have_one_budget_and_stages_that_their_recipes_have(study):
     rows = sys.modules["study_parts.rows"]
     for name, row in study.ROWS.items():
         before = rows.TEACHER if row.taught else 0
-        assert before + sum(row.lengths.values()) == rows.BUDGET, name
+        budget = sum(rows.LONG.values()) if name == "long" else rows.BUDGET
+        assert before + sum(row.lengths.values()) == budget, name
         stages = set(load_config(TrackerSettings, row.config).stages)
         assert set(row.lengths) == stages - ({"teacher"} if row.taught else set()), name
+    recipe = load_config(TrackerSettings, "rspt")
+    assert {name: getattr(recipe, name).total_steps for name in rows.LONG} == rows.LONG
 
 
 def test_a_row_that_differs_after_the_teacher_stage_begins_with_the_tracker_of_its_own_seed(study, tmp_path):
