@@ -121,7 +121,7 @@ class Oracle:
                 does not back off farther, for those who learn from it do not know what it knows.
             among: (B,) the n worlds that are asked about; all if None.
             paths: (B, M, STEPS + 1, 2) where the target and the distractors will be from the time on when the next
-                action takes effect, in metres; expected by how they move if None.
+                action takes effect, in metres; expected by how they move in worlds where it is NaN, in all if None.
 
         Raises:
             ValueError: without a view, or if the number of worlds is not that of the last `reset`.
@@ -135,7 +135,13 @@ class Oracle:
         asked = np.arange(len(view.poses)) if among is None else np.flatnonzero(among)
         commands, edges = np.empty((len(asked), 2)), np.empty((len(asked), 2, 2))
         tables = np.empty((len(asked), SPEEDS, TURNS), dtype=np.float32)
-        problems = [self._problem(world, view, None if paths is None else paths[world]) for world in asked.tolist()]
+        known = np.zeros(len(view.poses), dtype=np.bool_)
+        if paths is not None:
+            known[:] = ~np.isnan(paths).any(axis=(1, 2, 3))
+        problems = [
+            self._problem(world, view, paths[world] if paths is not None and known[world] else None)
+            for world in asked.tolist()
+        ]
 
         def solve(rows: NDArray[np.int64]) -> None:
             for row in rows.tolist():

@@ -1,6 +1,6 @@
 """What the privileged planner teaches an actor: its action, and what others would cost, wherever the actor has been."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -51,8 +51,9 @@ class LessonSettings(Settings):
     commitment: float | None = Field(12.0, gt=0.0, le=100.0)
     """While the target is out of sight, what is wrong counts by the root of itself times this: the mean of going left
     and going right is to stand still, and a root makes either of them better than that. Null: as in sight."""
-    hindsight: bool = True
-    """Whether the teacher judges a moment once it is known where everybody went from there, not by how they moved."""
+    hindsight: Literal["never", "in_sight", "always"] = "always"
+    """When the teacher judges a moment once it is known where everybody went from there, and not by how they moved. Out
+    of sight an actor cannot know it: shown now this and now that for long, it learns to stand and wait."""
     backs_into_seen: bool = True
     """Whether the teacher backs off only over ground that the tracker has seen to be free."""
 
@@ -105,7 +106,7 @@ class Lesson:
         self._hindsight.begin(own)
         begins = np.ones(len(self._which), dtype=np.bool_) if own is None else own
         self._driver.reset(begins)
-        if not self.settings.hindsight:
+        if self.settings.hindsight == "never":
             self._teacher.reset(begins)
 
     def actions(self) -> NDArray[np.float64]:
@@ -123,12 +124,14 @@ class Lesson:
         remembered = None if memories is None else memories[torch.from_numpy(self._which)]
         asked = None if among is None else among[self._which]
         moment = Moment(state["map"], state["vector"], self._view(), self._room_behind(), asked, remembered)
-        if not self.settings.hindsight:
+        if self.settings.hindsight == "never":
             self._judge(moment, None)
             return
         self._hindsight.add(moment)
         if past := self._hindsight.due():
             self._teacher.reset(past.begins)
+            if self.settings.hindsight == "in_sight":
+                past.paths[past.moment.vectors[:, _SEEN] < 0.5] = np.nan
             self._judge(past.moment, past.paths)
 
     def _judge(self, moment: Moment, paths: NDArray[np.float64] | None) -> None:

@@ -207,7 +207,7 @@ def test_a_tracker_that_does_not_learn_stays_as_it_is():
 
 def test_the_tracker_begins_as_it_is_and_the_planner_goes_on_teaching_it():
     guide = tracker()
-    at_once = DUEL.lesson.model_copy(update={"hindsight": False})
+    at_once = DUEL.lesson.model_copy(update={"hindsight": "never"})
     scripted = DUEL.model_copy(update={"scripted_share": 1.0, "pool_share": 0.0, "critic_steps": 64, "lesson": at_once})
     stage = DuelStage(scripted, WORLDS, tracker=guide, skilled=True, target=None, seed=0)
     try:

@@ -50,7 +50,7 @@ def worlds():
 @pytest.fixture
 def lesson(worlds):
     """A lesson in three of four worlds."""
-    settings = LessonSettings(buffer=16, batch_size=8, regret_blur=0.0, commitment=None, hindsight=False)
+    settings = LessonSettings(buffer=16, batch_size=8, regret_blur=0.0, commitment=None, hindsight="never")
     made = Lesson(settings, SIZES, worlds, seed=0, which=np.array([0, 1, 3]))
     made.begin()
     yield made
@@ -144,8 +144,9 @@ def test_out_of_sight_either_side_is_better_than_the_middle_if_it_is_to_commit_i
     assert (wrong[0.0] > 1.1 * max(wrong[-0.5], wrong[0.5])) == commits
 
 
-def test_with_hindsight_a_moment_is_judged_by_what_became_of_it(worlds):
-    settings = LessonSettings(buffer=16, batch_size=8)
+@pytest.mark.parametrize("when", ["always", "in_sight"])
+def test_with_hindsight_a_moment_is_judged_by_what_became_of_it(worlds, when):
+    settings = LessonSettings(buffer=16, batch_size=8, hindsight=when)
     lesson = Lesson(settings, SIZES, worlds, seed=0, which=np.array([0, 1, 3]))
     try:
         worlds.begin(1)
@@ -158,9 +159,12 @@ def test_with_hindsight_a_moment_is_judged_by_what_became_of_it(worlds):
             assert not lesson._new
             places.append(worlds.privileged_view().poses[:, 1:, :2])
             assert not worlds.step(np.zeros((4, 2))).done.any()
+        hidden = np.array([False, True, True, False])  # as the tracker's state has it
+        lesson._hindsight._moments[0][0].vectors[:, OFFSETS["target_seen"]] = ~hidden[[0, 1, 3]]
+        vectors[:, OFFSETS["target_seen"]] = ~hidden
         lesson.show()
         places.append(worlds.privileged_view().poses[:, 1:, :2])
-        ((_, shown, actions, _, _),) = lesson._new
+        ((_, shown, actions, regrets, _),) = lesson._new
         np.testing.assert_array_equal(shown, vectors[[0, 1, 3]])
         late = [len(actions) for actions in view.under_way]
         paths = np.stack([np.stack(places[late[w] : late[w] + STEPS + 1])[:, w] for w in range(4)])  # (4, S + 1, M, 2)
@@ -169,11 +173,17 @@ def test_with_hindsight_a_moment_is_judged_by_what_became_of_it(worlds):
         told = teacher.judge(
             view, room_behind_m=np.full(4, 9.0), paths=np.ascontiguousarray(paths.transpose(0, 2, 1, 3))
         )
+        guessed = teacher.judge(view, room_behind_m=np.full(4, 9.0))
         moved = np.abs(paths[:, -1, 0] - paths[:, 0, 0]).max(axis=1) > 0.3
-        assert moved.any()
-        backs = told[0][:, 0] < 0.0
-        np.testing.assert_allclose(actions[~backs[[0, 1, 3]]], told[0][[0, 1, 3]][~backs[[0, 1, 3]]], atol=1e-9)
-        expected = teacher.judge(view, room_behind_m=np.full(4, 9.0))[1]
-        assert not np.allclose(told[1].table[moved], expected.table[moved], atol=1e-3)
+        assert moved[[0, 1, 3]].all()
+        assert not np.allclose(told[1].table[moved], guessed[1].table[moved], atol=1e-3)
+        wanted = np.where((hidden & (when == "in_sight"))[:, None], guessed[0], told[0])[[0, 1, 3]]
+        forward = wanted[:, 0] >= 0.0  # it backs off over seen ground alone
+        np.testing.assert_allclose(actions[forward], wanted[forward], atol=1e-9)
+        assert forward[1]
+        ahead = np.linspace(regrets.low[1, 0], regrets.high[1, 0], regrets.table.shape[1]) >= 0.0
+        judged = (guessed if when == "in_sight" else told)[1].table[1]
+        np.testing.assert_allclose(regrets.table[1][ahead], judged[ahead], atol=1e-3)
+        assert not np.allclose(told[1].table[1][ahead], guessed[1].table[1][ahead], atol=1e-2)
     finally:
         lesson.close()
