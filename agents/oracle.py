@@ -135,13 +135,7 @@ class Oracle:
         asked = np.arange(len(view.poses)) if among is None else np.flatnonzero(among)
         commands, edges = np.empty((len(asked), 2)), np.empty((len(asked), 2, 2))
         tables = np.empty((len(asked), SPEEDS, TURNS), dtype=np.float32)
-        known = np.zeros(len(view.poses), dtype=np.bool_)
-        if paths is not None:
-            known[:] = ~np.isnan(paths).any(axis=(1, 2, 3))
-        problems = [
-            self._problem(world, view, paths[world] if paths is not None and known[world] else None)
-            for world in asked.tolist()
-        ]
+        problems = [self._problem(world, view, None if paths is None else paths[world]) for world in asked.tolist()]
 
         def solve(rows: NDArray[np.int64]) -> None:
             for row in rows.tolist():
@@ -166,7 +160,7 @@ class Oracle:
         after = driven(poses[0], velocities[0], late, body)
         grid = (space.clearance, space.origin, self._cell_m)
         movers = paths
-        if movers is None:
+        if movers is None or np.isnan(movers).any():
             movers = predicted(poses[1:], velocities[1:], *grid, body.radius_m, len(late), self._manner.turn_kept)
         return self._scene(self._plans[world], space, after[:2], movers), body, after
 

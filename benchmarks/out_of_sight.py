@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rspt.evaluation.results import Line, read_results
+from envs.physics import CONTROL_DT_S
+from rspt.evaluation.results import Line, read_results, tracks_of
 from rspt.evaluation.table import markdown_table
-from rspt.evaluation.tape import UNIT_M, VISIBLE, Track, load_tracks
+from rspt.evaluation.tape import UNIT_M, VISIBLE, Track
 
-STEPS_PER_S = 10.0
 STANDS_MPS = 0.1
 """Slower than this a tracker stands."""
 
@@ -32,26 +32,21 @@ def main() -> None:
 
 def table(folder: Path, layouts: Sequence[str] | None = None) -> str:
     """A row for each condition and agent."""
-    groups: dict[tuple[str, str], list[Line]] = {}
-    for line in read_results(folder).lines:
+    results = read_results(folder)
+    groups: dict[tuple[str, str], list[tuple[Line, Track]]] = {}
+    for line, track in zip(results.lines, tracks_of(results), strict=True):
         if not layouts or line["ground"] in layouts:
-            groups.setdefault((line["condition"], line["agent"]), []).append(line)
+            groups.setdefault((line["condition"], line["agent"]), []).append((line, track))
     rows = []
-    for (condition, agent), lines in groups.items():
-        speeds = hidden_speeds(tracks_of(folder, condition, agent, {line["ground"] for line in lines}))
-        spells, found = (sum(line[name] for line in lines) for name in ("hidden_spells", "reacquisitions"))
+    for (condition, agent), episodes in groups.items():
+        speeds = hidden_speeds([track for _, track in episodes])
+        spells, found = (sum(line[name] for line, _ in episodes) for name in ("hidden_spells", "reacquisitions"))
         told = ["", "", ""]
         if len(speeds):
             told = [f"{found / max(spells, 1):.2f}", f"{speeds.mean():.2f}", f"{(speeds < STANDS_MPS).mean():.2f}"]
-        rows.append([condition, agent, str(len(lines)), str(len(speeds)), *told])
+        rows.append([condition, agent, str(len(episodes)), str(len(speeds)), *told])
     heads = ("condition", "agent", "n", "steps out of sight", "seen again", "speed (m/s)", "stands")
     return markdown_table(heads, rows)
-
-
-def tracks_of(folder: Path, condition: str, agent: str, layouts: set[str]) -> list[Track]:
-    """Of the episodes of an agent."""
-    paths = [path for name in sorted(layouts) for path in (folder / "tracks").glob(f"{agent}--{name}--{condition}--*")]
-    return [track for path in sorted(paths) for track in load_tracks(path).values()]
 
 
 def hidden_speeds(tracks: Sequence[Track]) -> NDArray[np.float64]:
@@ -60,7 +55,7 @@ def hidden_speeds(tracks: Sequence[Track]) -> NDArray[np.float64]:
     for track in tracks:
         places = UNIT_M * track.poses[:, 0, :2].astype(np.float64)
         hidden = (track.events[:-1] & VISIBLE) == 0
-        speeds.append(STEPS_PER_S * np.hypot(*np.diff(places, axis=0).T)[hidden])
+        speeds.append(np.hypot(*np.diff(places, axis=0).T)[hidden] / CONTROL_DT_S)
     return np.concatenate(speeds) if speeds else np.zeros(0)
 
 

@@ -122,6 +122,7 @@ def play(out: Path, names: Sequence[str], seeds: Sequence[int], episodes: int) -
                 )
                 if stop:
                     return
+                # the run keeps its best tracker, which was played; the last one tells what the whole training took
                 record = load_player(finished(out, name, seed), "tracker").record
                 keep(EPISODES, name, seed, read_results(played), record)
 

@@ -12,8 +12,8 @@ import matplotlib as mpl
 from figures import DOCS, saved
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from study_parts.rows import BASE
 
-BASE = "full"
 TITLES = {"goal": "walking target", "evade": "evading target", "learned": "learned target"}
 _FULL, _ROW, _GRAY, _BAND = "#D55E00", "#0072B2", "#6a6f78", "#fbe9dd"
 _NOTE = "Circles: target kept; diamonds: and nothing touched. Lines: 95 % intervals over trainings, then layouts."
