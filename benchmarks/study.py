@@ -24,12 +24,14 @@ from study_parts.rows import BASE, ROWS, SEEDS
 from trainings import Training, run_trainings
 
 from rspt.actors import digest, load_player
+from rspt.config import load_config
 from rspt.evaluate import evaluate
 from rspt.evaluation.plan import plan_of
 from rspt.evaluation.results import read_results
 from rspt.evaluation.statistics import Interval, difference_over_seeds, holm, mean_over_seeds
 from rspt.evaluation.table import markdown_table
 from rspt.signals import StopRequest
+from rspt.training.settings import TrackerSettings
 from rspt.training.stages import TRACKER_STAGES
 
 CSV = PAGE.parent / "results" / "study.csv"
@@ -77,8 +79,11 @@ def training_of(out: Path, name: str, seed: int) -> Training:
     options = ["--config", row.config, "--seed", str(seed), "--predictor", "null"]
     if row.taught:
         options += ["--teacher", "null", "--start-from", str(taught_by(out, seed))]
+    recipe = load_config(TrackerSettings, row.config)
     for stage, steps in row.lengths.items():
         options += [f"--{stage}.total_steps", str(steps)]
+        if stage in TRACKER_STAGES and getattr(recipe, stage).lesson is not None:
+            options += [f"--{stage}.lesson.hindsight", row.hindsight]
     return Training(folder_of(out, name, seed), options, lambda: not row.taught or taught_by(out, seed).exists())
 
 

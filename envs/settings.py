@@ -5,13 +5,40 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Settings(BaseModel):
-    """Frozen settings: unknown keys, NaN and infinity are errors."""
+    """Frozen settings: unknown keys, NaN and infinity are errors.
+
+    A section that is given in part, as a mapping, is otherwise what this model has there by default, which may be
+    something else than the defaults of the section's own model.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_part(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        filled = dict(values)
+        for name, field in cls.model_fields.items():
+            if isinstance(field.default, BaseModel) and isinstance(filled.get(name), Mapping):
+                filled[name] = _completed(filled[name], field.default)
+        return filled
+
+
+def _completed(values: Mapping[str, Any], default: BaseModel) -> dict[str, Any]:
+    """The values, and what they leave open as a default has it, where that was set on purpose."""
+    completed = dict(values)
+    for name in default.model_fields_set:
+        before = getattr(default, name)
+        if name not in values:
+            completed[name] = before
+        elif isinstance(before, BaseModel) and isinstance(values[name], Mapping):
+            completed[name] = _completed(values[name], before)
+    return completed
 
 
 def unknown(name: str, known: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """The rows of the study: what is trained, for how long, and with which seeds."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 TEACHER, CLONE, ESCAPE, DUEL = 250_000, 50_000, 100_000, 350_000
 FULL = {"teacher": TEACHER, "clone": CLONE, "escape": ESCAPE, "duel": DUEL}
@@ -20,6 +20,8 @@ class Variant(NamedTuple):
         seeds: of its trainings.
         lengths: steps of its stages.
         taught: whether it begins with the tracker of the full system's teacher stage.
+        hindsight: of the lessons of its stages. With the budget of the study `always` is worth some AR, which long
+            trainings lose again (docs/experiments.md, "Hindsight in long trainings").
     """
 
     config: str
@@ -27,11 +29,12 @@ class Variant(NamedTuple):
     seeds: tuple[int, ...] = (0,)
     lengths: dict[str, int] = FULL
     taught: bool = False
+    hindsight: Literal["never", "always"] = "always"
 
 
 ROWS = {
     BASE: Variant("rspt", "the full system", SEEDS),
-    "long": Variant("rspt", "the full system, trained for longer", SEEDS, LONG),
+    "long": Variant("rspt", "the recipe `rspt` at its own length", SEEDS, LONG, hindsight="never"),
     "no_map": Variant("no_map", "no surroundings", SEEDS),
     "no_prediction": Variant("no_prediction", "no predicted path, no belief", SEEDS),
     "no_duel": Variant("no_duel", "PPO against scripts instead of the duel", SEEDS, {"duel": BUDGET - TEACHER}, True),
@@ -43,7 +46,7 @@ ROWS = {
     "kalman": Variant("kalman", "Kalman filter predicts"),
     "true_map": Variant("true_map", "true surroundings"),
     "true_future": Variant("true_future", "true path"),
-    "no_hindsight": Variant("no_hindsight", "the teacher guesses how the target goes on"),
+    "no_hindsight": Variant("rspt", "the teacher guesses how the target goes on", hindsight="never"),
     "no_teacher": Variant(
         "no_teacher", "the duel from nothing", lengths={"clone": CLONE, "duel": BUDGET - CLONE}
     ),

@@ -51,9 +51,10 @@ class LessonSettings(Settings):
     commitment: float | None = Field(12.0, gt=0.0, le=100.0)
     """While the target is out of sight, what is wrong counts by the root of itself times this: the mean of going left
     and going right is to stand still, and a root makes either of them better than that. Null: as in sight."""
-    hindsight: Literal["never", "in_sight", "always"] = "always"
-    """When the teacher judges a moment once it is known where everybody went from there, and not by how they moved. Out
-    of sight an actor cannot know it: shown now this and now that for long, it learns to stand and wait."""
+    hindsight: Literal["never", "in_sight", "always"] = "never"
+    """When the teacher judges a moment once it is known where everybody went from there, and not by how they moved.
+    Short trainings gain by `always`. Out of sight an actor cannot know what the teacher knows then: shown now this and
+    now that for long, it learns to stand and wait."""
     backs_into_seen: bool = True
     """Whether the teacher backs off only over ground that the tracker has seen to be free."""
 

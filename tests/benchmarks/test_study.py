@@ -50,6 +50,24 @@ def test_a_row_that_differs_after_the_teacher_stage_begins_with_the_tracker_of_i
     assert training.command[-1] == "--resume"
 
 
+def test_what_a_training_of_the_study_is_told_fits_its_recipe(study, tmp_path):
+    for name, row in study.ROWS.items():
+        command = study.training_of(tmp_path, name, 0).command
+        own = command[command.index("train") + 1 :]
+        at = own.index("--out")
+        settings = load_config(TrackerSettings, row.config, [*own[2:at], *own[at + 2 :]])
+        lessons = [
+            stage.lesson
+            for stage in (settings.teacher, settings.duel)
+            if stage is not None and getattr(stage, "lesson", None) is not None
+        ]
+        assert all(lesson.hindsight == row.hindsight for lesson in lessons), name
+        if lessons and settings.duel.lesson is not None:  # in a section that is given in part the rest stays
+            assert (
+                settings.duel.lesson.sight_tolerance == load_config(TrackerSettings, "rspt").duel.lesson.sight_tolerance
+            )
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_a_row_waits_for_the_tracker_that_it_begins_with(study, tmp_path, monkeypatch, jobs):
     done, code = [], 0
