@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument(
         "folder",
         type=Path,
-        help="with the folders unseen, real, stress, video, validation, seen, duel, layout_count, heldout, replay,"
+        help="with the folders unseen, real, stress, video, validation, seeds, seen, duel, layout_count, heldout, replay,"
         " robustness, density",
     )
     folder = parser.parse_args().folder
@@ -55,6 +55,7 @@ def main() -> None:
     tables: dict[str, dict[str, Callable[[Evaluation], str]]] = {
         "unseen": {"unseen-goal": full("goal"), "unseen-evade": full("evade"), "unseen-differences": differences()},
         "validation": {"validation": by_condition},
+        "seeds": {"seeds": by_condition},
         "seen": {"seen": by_condition},
         "stress": {"stress": by_condition},
         "video": {"video": by_condition},
