@@ -4,7 +4,7 @@
     python benchmarks/figures.py                    # docs/images/robustness.png and .svg, density likewise
 
 The condition `latency-3` of a CSV file is the point 3 of the panel `latency`; `goal` and `evade` are the points of all
-panels at which nothing is changed. The same numbers give the same files, byte for byte.
+panels at which nothing is changed, `video` of those with the video localizer. The same numbers give the same files, byte for byte.
 """
 
 import argparse
@@ -76,6 +76,7 @@ PICTURES: dict[str, tuple[Panel, ...]] = {
         Panel("camera_height", "Height of the camera", "metres", 0.8, (0.4, 1.2)),
         Panel("hfov", "Horizontal field of view", "degrees", 90.0, (60.0, 90.0)),
         Panel("distractors", "Look-alikes in the mask", "number of them", 0.0),
+        Panel("video_distractors", "Look-alikes, video localizer", "number of them", 0.0, base="video"),
     ),
     "density": (
         Panel("density", "Clutter, target goal", "times that of training", 1.0, root=True),

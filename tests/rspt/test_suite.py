@@ -98,14 +98,15 @@ def test_the_names_of_curves_say_what_is_changed_and_to_what(suite):
     curves = {}
     for name, condition in conditions.items():
         what, _, value = name.rpartition("-")
-        plain = conditions["evade" if name.startswith("evade") else "goal"].model_dump()
+        base = next((base for base in ("evade", "video") if name.startswith(base)), "goal")
+        plain = conditions[base].model_dump()
         changed = {key: to for key, to in condition.model_dump().items() if to != plain[key]}
-        if condition.distractors:
+        if condition.distractors and base == "goal":
             assert changed.pop("mask") == "class"
-        assert changed == ({fields[what.removeprefix("evade_")]: float(value)} if what else {}), name
+        assert changed == ({fields[what.removeprefix(f"{base}_")]: float(value)} if what else {}), name
         curves.setdefault(what, []).append(name)
     assert min(len(names) for what, names in curves.items() if what) >= 3  # and the point where nothing is changed
-    assert curves[""] == ["goal", "evade"]
+    assert curves[""] == (["goal", "evade", "video"] if suite == "robustness" else ["goal", "evade"])
 
 
 def test_a_condition_says_of_the_worlds_what_it_changes_and_nothing_else():
