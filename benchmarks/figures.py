@@ -4,7 +4,8 @@
     python benchmarks/figures.py                    # docs/images/robustness.png and .svg, density likewise
 
 The condition `latency-3` of a CSV file is the point 3 of the panel `latency`; `goal` and `evade` are the points of all
-panels at which nothing is changed, `video` of those with the video localizer. The same numbers give the same files, byte for byte.
+panels at which nothing is changed, `video` of those with the video localizer. The same numbers give the same files,
+byte for byte.
 """
 
 import argparse

@@ -46,8 +46,8 @@ def main() -> None:
     parser.add_argument(
         "folder",
         type=Path,
-        help="with the folders unseen, real, stress, video, validation, seeds, seen, duel, layout_count, heldout, replay,"
-        " robustness, density",
+        help="with the folders unseen, real, stress, video, validation, seeds, seen, duel, layout_count, heldout,"
+        " replay, robustness, density",
     )
     folder = parser.parse_args().folder
     text = PAGE.read_text()
