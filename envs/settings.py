@@ -25,20 +25,17 @@ class Settings(BaseModel):
         filled = dict(values)
         for name, field in cls.model_fields.items():
             if isinstance(field.default, BaseModel) and isinstance(filled.get(name), Mapping):
-                filled[name] = _completed(filled[name], field.default)
+                filled[name] = merged(field.default.model_dump(), filled[name])
         return filled
 
 
-def _completed(values: Mapping[str, Any], default: BaseModel) -> dict[str, Any]:
-    """The values, and what they leave open as a default has it, where that was set on purpose."""
-    completed = dict(values)
-    for name in default.model_fields_set:
-        before = getattr(default, name)
-        if name not in values:
-            completed[name] = before
-        elif isinstance(before, BaseModel) and isinstance(values[name], Mapping):
-            completed[name] = _completed(values[name], before)
-    return completed
+def merged(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, and what they leave open as the base has it, in nested sections too."""
+    both = dict(base)
+    for key, value in values.items():
+        before = both.get(key)
+        both[key] = merged(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+    return both
 
 
 def unknown(name: str, known: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from envs.settings import Settings, sentence
+from envs.settings import Settings, merged, sentence
 from envs.yaml_file import load_yaml
 from rspt.errors import UsageError
 
@@ -63,17 +63,8 @@ def read_config(name_or_path: str) -> dict[str, Any]:
         if base_path.resolve() in read:
             raise ConfigError(f"{path}: base = {base!r}: the recipe is its own base")
         read.append(base_path.resolve())
-        values = _merged(load_yaml(base_path, error=ConfigError), values)
+        values = merged(load_yaml(base_path, error=ConfigError), values)
     return values
-
-
-def _merged(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """The values, and what they leave open as the base has it."""
-    merged = dict(base)
-    for key, value in values.items():
-        before = merged.get(key)
-        merged[key] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def load_config(model: type[Model], name_or_path: str, overrides: Sequence[str] = ()) -> Model:

@@ -51,6 +51,7 @@ def test_a_row_that_differs_after_the_teacher_stage_begins_with_the_tracker_of_i
 
 
 def test_what_a_training_of_the_study_is_told_fits_its_recipe(study, tmp_path):
+    tolerance = load_config(TrackerSettings, "rspt").duel.lesson.sight_tolerance
     for name, row in study.ROWS.items():
         command = study.training_of(tmp_path, name, 0).command
         own = command[command.index("train") + 1 :]
@@ -59,13 +60,11 @@ def test_what_a_training_of_the_study_is_told_fits_its_recipe(study, tmp_path):
         lessons = [
             stage.lesson
             for stage in (settings.teacher, settings.duel)
-            if stage is not None and getattr(stage, "lesson", None) is not None
+            if stage is not None and stage.lesson is not None
         ]
         assert all(lesson.hindsight == row.hindsight for lesson in lessons), name
-        if lessons and settings.duel.lesson is not None:  # in a section that is given in part the rest stays
-            assert (
-                settings.duel.lesson.sight_tolerance == load_config(TrackerSettings, "rspt").duel.lesson.sight_tolerance
-            )
+        if settings.duel.lesson is not None:  # in a section that is given in part the rest stays
+            assert settings.duel.lesson.sight_tolerance == tolerance
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
