@@ -10,7 +10,8 @@ says nothing of the tracker: it beats it if the 95 % interval of the difference 
 below 0.
 
 The planner that knows the truth is answered, too, if `oracle=oracle` is among the trackers: what even it does not
-keep, nobody who has to look for the target can be asked to. `--once` names trackers that the first seed alone answers.
+keep, nobody who has to look for the target can be asked to. `--once` names trackers that are answered by the first seed
+at the first ratio alone.
 
 What is finished is not done again, what was interrupted goes on. `docs/results/best_responses.csv` gets all rows,
 `docs/results/best_responses_curves.csv` the escape rate against the steps, `docs/images/best_responses.png` shows both.
@@ -21,7 +22,7 @@ import argparse
 import csv
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def main() -> int:
     parser.add_argument("--ratio", type=float, default=0.85, help="speed ratio of all seeds (default: 0.85)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the responses (default: 0 1 2)")
     parser.add_argument("--other-ratios", type=float, nargs="*", default=[0.7, 1.0], help="of the first seed alone")
-    parser.add_argument("--once", nargs="*", default=[], metavar="LABEL", help="trackers for the first seed alone")
+    parser.add_argument("--once", nargs="*", default=[], metavar="LABEL", help="trackers to answer once")
     parser.add_argument("--suites", nargs="+", default=["seen", "unseen"], help="whose layouts are played")
     parser.add_argument("--episodes", type=int, default=100, help="of each family and opponent (default: 100)")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time; two use two cores better than one")
@@ -75,11 +76,7 @@ def main() -> int:
     responses = [
         Response(tracker, ratio, seed, arguments.out / tracker.label / f"ratio-{ratio:g}-seed-{seed}")
         for tracker in trackers
-        for ratio, seed in pairs(
-            arguments.ratio,
-            arguments.seeds[:1] if tracker.label in arguments.once else arguments.seeds,
-            arguments.other_ratios,
-        )
+        for ratio, seed in pairs(arguments, once=tracker.label in arguments.once)
     ]
     rows: list[Row] = []
     trainings = [training_of(response, arguments.recipe) for response in responses]
@@ -108,9 +105,12 @@ def main() -> int:
     return 0
 
 
-def pairs(ratio: float, seeds: Sequence[int], others: Iterable[float]) -> list[tuple[float, int]]:
+def pairs(arguments: argparse.Namespace, *, once: bool) -> list[tuple[float, int]]:
     """Speed ratio and seed of each response to a tracker."""
-    return [(ratio, seed) for seed in seeds] + [(other, seeds[0]) for other in others if other != ratio]
+    ratio, seeds = arguments.ratio, arguments.seeds
+    if once:
+        return [(ratio, seeds[0])]
+    return [(ratio, seed) for seed in seeds] + [(other, seeds[0]) for other in arguments.other_ratios if other != ratio]
 
 
 def training_of(response: Response, recipe: Sequence[str]) -> Training | None:
