@@ -15,11 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from results_page import PAGE, replaced
 from rich.console import Console
-from study_parts.kept import MEASURES, cost_of, is_kept, keep, played_of, write_table
+from study_parts.kept import cost_of, is_kept, keep, played_of, write_table
 from study_parts.rows import BASE, ROWS, SEEDS
 from trainings import Training, run_trainings
 
@@ -28,7 +26,7 @@ from rspt.config import load_config
 from rspt.evaluate import evaluate
 from rspt.evaluation.plan import plan_of
 from rspt.evaluation.results import read_results
-from rspt.evaluation.statistics import Interval, difference_over_seeds, holm, mean_over_seeds
+from rspt.evaluation.statistics import Interval, difference_over_seeds, holm, mean_over_seeds, ratio_over_seeds
 from rspt.evaluation.table import markdown_table
 from rspt.signals import StopRequest
 from rspt.training.settings import TrackerSettings
@@ -37,6 +35,8 @@ from rspt.training.stages import TRACKER_STAGES
 CSV = PAGE.parent / "results" / "study.csv"
 EPISODES = CSV.with_suffix("")
 """Folder of a file for each training, with its episodes."""
+COMPARED = ("success", "success_safe", "episode_return")
+"""Measures whose differences from the full system are told."""
 
 
 def main() -> None:
@@ -143,17 +143,13 @@ def summarized(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
                 continue
             told = {"condition": condition, "row": name, "seeds": len(values[condition]["success"])}
             told["n"] = int(values[condition]["success"].size)
-            for measure in MEASURES:
-                told |= _interval(measure, _mean(values[condition][measure]))
+            for measure in COMPARED:
+                told |= _interval(measure, mean_over_seeds(values[condition][measure]))
+            found, lost = values[condition]["reacquisitions"], values[condition]["hidden_spells"]
+            told |= _interval("reacquired", ratio_over_seeds(found, lost))
             rows.append(told | cost_of(folder, name))
         _compare(rows, played, condition)
     return rows
-
-
-def _mean(values: NDArray[np.float64]) -> Interval:
-    """Over those episodes in which there is something to measure, in all seeds."""
-    known = np.isfinite(values).all(axis=0)
-    return mean_over_seeds(values[:, known]) if known.any() else Interval(np.nan, np.nan, np.nan)
 
 
 def _compare(rows: list[dict[str, Any]], played: dict[str, Any], condition: str) -> None:
@@ -162,7 +158,7 @@ def _compare(rows: list[dict[str, Any]], played: dict[str, Any], condition: str)
     base = played.get(BASE, {}).get(condition)
     if base is None:
         return
-    for measure in ("success", "success_safe", "episode_return"):
+    for measure in COMPARED:
         for row in here:
             if row["n"] // row["seeds"] != base["success"].shape[1]:
                 raise SystemExit(f"{row['row']}, {condition}: other episodes than {BASE}; evaluate both with as many")

@@ -13,11 +13,11 @@ from study_parts.rows import ROWS
 
 from rspt.evaluation.results import Results
 
-MEASURES = ("success", "success_safe", "episode_return", "reacquired")
+MEASURES = ("success", "success_safe", "episode_return", "hidden_spells", "reacquisitions")
 TRAININGS = "trainings.csv"
 """What each training took, beside the files of their episodes."""
 _EPISODE = (
-    "condition", "ground", "seed", "success", "success_safe", "episode_return", "hidden_spells", "reacquisitions",
+    "condition", "ground", "seed", *MEASURES,
 )  # fmt: skip
 _TRAINING = ("row", "seed", "steps", "cpu_hours", "ms_per_action", "tracker_sha256")
 
@@ -70,18 +70,11 @@ def played_of(folder: Path, name: str) -> dict[str, dict[str, NDArray[np.float64
                 raise SystemExit(f"{path}: {len(here)} episodes of {condition}, others than those of other seeds")
             measures = found.setdefault(condition, {})
             for measure in MEASURES:
-                measures.setdefault(measure, []).append([_measured(line, measure) for line in some])
+                measures.setdefault(measure, []).append([float(line[measure]) for line in some])
     return {
         condition: {measure: np.array(values) for measure, values in measures.items()}
         for condition, measures in found.items()
     }
-
-
-def _measured(line: Mapping[str, str], measure: str) -> float:
-    if measure == "reacquired":
-        spells = float(line["hidden_spells"])
-        return float(line["reacquisitions"]) / spells if spells else np.nan
-    return float(line[measure])
 
 
 def cost_of(folder: Path, name: str) -> dict[str, float]:

@@ -112,6 +112,28 @@ def mean_over_seeds(values: ArrayLike, *, seed: int = 0) -> Interval:
     return Interval(float(array.mean()), float(low), float(high))
 
 
+def ratio_over_seeds(numbers: ArrayLike, per: ArrayLike, *, seed: int = 0) -> Interval:
+    """The sum of numbers per sum of what they are counted by, with its bootstrap interval as of `mean_over_seeds`.
+
+    Args:
+        numbers: (S, n) of trainings with S seeds, each on the same n layouts, such as how often something was found.
+        per: (S, n) such as how often it was lost.
+        seed: of the resampling.
+
+    Returns:
+        The ratio; NaN if there is nothing to count by. Resamples with nothing to count by are left out of the interval.
+    """
+    above, below = (np.atleast_2d(np.asarray(values, dtype=np.float64)) for values in (numbers, per))
+    if below.sum() <= 0.0:
+        return Interval(np.nan, np.nan, np.nan)
+    rng = np.random.default_rng(seed)
+    trainings, layouts = _drawn(rng, above.shape[0]), _drawn(rng, above.shape[1])
+    counted = _resampled(below, trainings, layouts)
+    known = counted > 0.0
+    low, high = np.quantile(_resampled(above, trainings, layouts)[known] / counted[known], (0.025, 0.975))
+    return Interval(float(above.sum() / below.sum()), float(low), float(high))
+
+
 def difference_over_seeds(ours: ArrayLike, theirs: ArrayLike, *, seed: int = 0) -> tuple[Interval, float]:
     """The mean of ours minus theirs on the same layouts, each of several trainings.
 

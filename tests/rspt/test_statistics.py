@@ -10,6 +10,7 @@ from rspt.evaluation.statistics import (
     holm,
     mean_over_seeds,
     paired_difference,
+    ratio_over_seeds,
     sign_flip_p,
     wilson,
 )
@@ -90,6 +91,18 @@ def test_an_interval_over_trainings_knows_that_they_differ():
     # of one training alone it is the interval over its layouts
     single, plain = mean_over_seeds(alike[:1]), bootstrap_mean(alike[0])
     assert single == pytest.approx(plain, abs=0.005)
+
+
+def test_a_ratio_over_trainings_counts_every_loss_once():
+    lost = np.array([[4, 0, 0, 1], [0, 2, 0, 3]])
+    found = np.array([[1, 0, 0, 1], [0, 2, 0, 1]])
+    ratio = ratio_over_seeds(found, lost)
+    assert ratio.value == 0.5  # 5 of 10, although the shares of the episodes have a mean of 0.65
+    assert 0.0 <= ratio.low < ratio.value < ratio.high <= 1.0
+    # where all are found in one training and none in the other, that is what the interval tells
+    wide = ratio_over_seeds([[5] * 50, [0] * 50], np.full((2, 50), 5))
+    assert (wide.low, wide.high) == (0.0, 1.0)
+    assert all(np.isnan(ratio_over_seeds([[0, 0]], [[0, 0]])))
 
 
 def test_differences_over_trainings_pair_the_layouts():
