@@ -24,7 +24,8 @@ def draw(rows: Sequence[Row], curves: Sequence[Curve], picture: Path) -> None:
         _draw_learning(ax, [curve for curve in curves if curve.of.ratio == ratio], colors)
         ax.set_title(f"responses at a speed ratio of {ratio:g}", fontsize=10, loc="left")
     panels[0].set_ylabel("target got away (escape rate)", fontsize=9)
-    panels[0].legend(fontsize=8, frameon=False)
+    most = max(panels, key=lambda ax: len(ax.get_legend_handles_labels()[1]))  # one with curves of all trackers
+    most.legend(fontsize=8, frameon=False, loc="lower right")
     panels = below.subplots(1, len(families), sharey=True, squeeze=False)[0]
     for ax, name in zip(panels, families, strict=True):
         _draw_kept(ax, [row for row in rows if row.families == name], colors)
