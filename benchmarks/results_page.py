@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rspt.evaluation.results import ABOUT, ROWS, SUMMARY
-from rspt.evaluation.summary import Row, is_summed
-from rspt.evaluation.table import HEADS, cells_of, markdown_table
+from rspt.evaluation.summary import Difference, Row, is_summed
+from rspt.evaluation.table import HEADS, cells_of, difference_heads, difference_rows, markdown_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 SHOWN = tuple(head for head in HEADS if head not in ("layouts are", "worst layouts"))
@@ -31,7 +31,7 @@ class Evaluation(NamedTuple):
     """What a folder holds: its rows, the differences from its baseline, and what it is of."""
 
     rows: list[Row]
-    differences: list[dict[str, Any]]
+    differences: list[Difference]
     baseline: str
     about: dict[str, Any]
 
@@ -82,7 +82,8 @@ def read(folder: Path) -> Evaluation:
     """The summary of a folder."""
     told = json.loads((folder / SUMMARY).read_text())
     about = json.loads((folder / ABOUT).read_text())
-    return Evaluation([Row(**row) for row in told["rows"]], told["differences"], told["baseline"], about)
+    differences = [Difference(**found) for found in told["differences"]]
+    return Evaluation([Row(**row) for row in told["rows"]], differences, told["baseline"], about)
 
 
 def replaced(text: str, mark: str, table: str) -> str:
@@ -117,16 +118,9 @@ def differences(*, summed: bool = False) -> Callable[[Evaluation], str]:
     """Each agent minus the baseline, for each layout and all together, or for these alone."""
 
     def table(evaluation: Evaluation) -> str:
-        cells: dict[tuple[str, str, str], dict[str, str]] = {}
-        for found in evaluation.differences:
-            if summed and not is_summed(found["ground"]):
-                continue
-            digits = 0 if found["measure"] == "episode_return" else 2
-            value, low, high = found["interval"]
-            told = f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}], p {found['p_holm']:.3f}"
-            cells.setdefault((found["condition"], found["ground"], found["agent"]), {})[found["measure"]] = told
-        rows = [[*key, made["success"], made["episode_return"]] for key, made in cells.items()]
-        return markdown_table(("condition", "layouts", f"agent minus {evaluation.baseline}", "SR", "AR"), rows)
+        return markdown_table(
+            difference_heads(evaluation.baseline), difference_rows(evaluation.differences, summed=summed)
+        )
 
     return table
 

@@ -2,6 +2,7 @@
 
     python benchmarks/study.py train --out runs/study --jobs 2    # hours; goes on where it stopped
     python benchmarks/study.py evaluate --out runs/study    # docs/results/study/, a file for each training
+    python benchmarks/study.py clock --out runs/study    # milliseconds per action of all trackers, in one run
     python benchmarks/study.py table                        # of these files: docs/results/study.csv, and the page
 
 Each row has as many steps of the worlds as the full system, all of its stages together; `long`, the full system as its
@@ -17,15 +18,16 @@ from typing import Any
 
 from results_page import PAGE, replaced
 from rich.console import Console
-from study_parts.kept import cost_of, is_kept, keep, played_of, write_table
+from study_parts.kept import cost_of, is_kept, keep, played_of, tell_milliseconds, write_table
 from study_parts.rows import BASE, ROWS, SEEDS
 from trainings import Training, run_trainings
 
 from rspt.actors import digest, load_player
 from rspt.config import load_config
 from rspt.evaluate import evaluate
-from rspt.evaluation.plan import plan_of
+from rspt.evaluation.plan import Entry, plan_of
 from rspt.evaluation.results import read_results
+from rspt.evaluation.running import milliseconds_per_action
 from rspt.evaluation.statistics import Interval, difference_over_seeds, holm, mean_over_seeds, ratio_over_seeds
 from rspt.evaluation.table import markdown_table
 from rspt.signals import StopRequest
@@ -41,7 +43,7 @@ COMPARED = ("success", "success_safe", "episode_return")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "evaluate", "table"))
+    parser.add_argument("what", choices=("train", "evaluate", "clock", "table"))
     parser.add_argument("--out", type=Path, default=Path("runs/study"))
     parser.add_argument("--rows", nargs="*", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--seeds", type=int, nargs="*", choices=SEEDS, default=list(SEEDS))
@@ -52,6 +54,8 @@ def main() -> None:
         train(options.out, options.rows, options.seeds, options.jobs)
     elif options.what == "evaluate":
         play(options.out, options.rows, options.seeds, options.episodes)
+    elif options.what == "clock":
+        clock(options.out, options.rows, options.seeds)
     else:
         rows = summarized(EPISODES, options.rows)
         write_csv(rows)
@@ -130,6 +134,20 @@ def play(out: Path, names: Sequence[str], seeds: Sequence[int], episodes: int) -
                 # the run keeps its best tracker, which was played; the last one tells what the whole training took
                 record = load_player(finished(out, name, seed), "tracker").record
                 keep(EPISODES, name, seed, read_results(played), record)
+
+
+def clock(out: Path, names: Sequence[str], seeds: Sequence[int]) -> None:
+    """Measure anew how long each tracker that is kept takes from a frame to the action.
+
+    The machine may have been busier with one than with another when they were played.
+    """
+    for name in names:
+        for seed in seeds:
+            if seed not in ROWS[name].seeds or not finished(out, name, seed).exists():
+                continue
+            took = milliseconds_per_action(Entry(name, str(folder_of(out, name, seed))))
+            print(f"{name}, seed {seed}: {took:.2f} ms", flush=True)
+            tell_milliseconds(EPISODES, name, seed, took)
 
 
 def summarized(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:

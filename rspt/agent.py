@@ -118,7 +118,7 @@ def load_agent(name_or_path: str | Path, *, trust_pickle: bool = False) -> Loade
         guest, record = guest_of(name)
         return LoadedAgent(name, guest, record=record)
     if name != PRETRAINED and not exists:
-        if len(Path(name).parts) > 1:
+        if len(Path(name).parts) > 1 or Path(name).suffix in (".safetensors", ".zip"):
             raise UsageError(f"{name}: no such file or folder")
         known = unknown(name, [PRETRAINED, *BASELINES])
         raise UsageError(f"unknown agent {known}, the path of a trained one, or module:factory")

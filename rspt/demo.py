@@ -129,6 +129,7 @@ def _train(settings: TrackerSettings, folder: Path, stop: StopRequest, console: 
         scores = [float(row[_SCORE]) for row in csv.DictReader(file) if row.get(_SCORE)]
     if scores:
         console.print(
-            f"It kept {scores[0]:.0%} of its targets when it was first looked at and {scores[-1]:.0%} at the end;"
-            f" curves: {folder / CURVES}"
+            f"It kept {scores[0]:.0%} of its targets when it was first looked at, {max(scores):.0%} at best and"
+            f" {scores[-1]:.0%} at the end; the last one that was about as good as the best of its stage is used."
+            f" Curves: {folder / CURVES}"
         )

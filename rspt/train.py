@@ -27,7 +27,8 @@ def main(options: Namespace) -> int:
 def _train_tracker(options: Namespace) -> int:
     from rspt.training.failure import NotFiniteError
     from rspt.training.settings import TrackerSettings
-    from rspt.training.training import WEIGHTS, train  # loads torch
+    from rspt.training.stages import TRACKER_STAGES
+    from rspt.training.training import TARGET_WEIGHTS, WEIGHTS, train  # loads torch
 
     settings = load_config(TrackerSettings, options.config, options.overrides)
     if options.total_steps is not None:
@@ -49,7 +50,8 @@ def _train_tracker(options: Namespace) -> int:
             return 1
     if not finished:
         return _stopped(console, stop)
-    console.print(f"The weights are in {options.out / WEIGHTS}.", highlight=False)
+    learned = TARGET_WEIGHTS if settings.stages.keys().isdisjoint(TRACKER_STAGES) else WEIGHTS
+    console.print(f"The weights are in {options.out / learned}.", highlight=False)
     return 0
 
 

@@ -41,12 +41,11 @@ SIZE_RANGE_M: dict[str, tuple[float, float]] = dict.fromkeys(FAMILIES, (18.0, 30
 SIZE_LIMITS_M = (8.0, 200.0)
 
 
-def make_layout(name: str, rng: np.random.Generator, *, size_m: float | None = None, density: float = 1.0) -> Layout:
-    """Draw a layout of a family; its side in metres comes from the family's range unless it is given.
+def check_family(name: str) -> None:
+    """Refuse a name that no family has.
 
     Raises:
-        LayoutError: if there is no such family, the size is not a number within SIZE_LIMITS_M, or the family has no
-            such density.
+        LayoutError: naming the nearest family, and all.
     """
     if name not in FAMILIES:
         near = difflib.get_close_matches(str(name), FAMILIES, n=1, cutoff=0.5)
@@ -54,6 +53,16 @@ def make_layout(name: str, rng: np.random.Generator, *, size_m: float | None = N
         raise LayoutError(
             f"unknown layout family {name!r}{hint} Allowed: {', '.join(FAMILIES)}, or a map file (.yaml, .map, .txt)"
         )
+
+
+def make_layout(name: str, rng: np.random.Generator, *, size_m: float | None = None, density: float = 1.0) -> Layout:
+    """Draw a layout of a family; its side in metres comes from the family's range unless it is given.
+
+    Raises:
+        LayoutError: if there is no such family, the size is not a number within SIZE_LIMITS_M, or the family has no
+            such density.
+    """
+    check_family(name)
     if size_m is None:
         size_m = float(rng.uniform(*SIZE_RANGE_M[name]))
     low, high = SIZE_LIMITS_M

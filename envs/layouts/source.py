@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.errors import LayoutError
-from envs.layouts import FAMILIES, check_density, make_layout
+from envs.layouts import FAMILIES, check_density, check_family, make_layout
 from envs.layouts.files import is_layout_path, load_layout
 from envs.layouts.free_space import FreeSpace, free_space
 from envs.layouts.layout import Layout
@@ -56,8 +56,7 @@ class PlaceSource:
         self._entries: list[str | Place] = []
         for item in layouts:
             if isinstance(item, str) and (item in FAMILIES or not is_layout_path(item)):
-                if item not in FAMILIES:
-                    make_layout(item, np.random.default_rng(0))  # raises, naming the nearest family
+                check_family(item)
                 self._entries.append(item)
                 check_density(item, density)
             else:

@@ -12,13 +12,19 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.batch import WorldBatch
 from envs.errors import WorkerError
 from rspt.agent import LoadedAgent, load_agent
 from rspt.evaluation.plan import Entry, Piece
 from rspt.evaluation.playing import Cell, Stopped, play
 from rspt.evaluation.tally import Episode
 from rspt.evaluation.tape import Tape, Track
-from rspt.perceiver import perception_settings
+from rspt.guests import FRAME_ID
+from rspt.perceiver import Perceiver, perception_settings
+from rspt.perception.state import State
 from rspt.signals import StopRequest
 from rspt.target import LearnedTarget, RecordedTarget, named_target
 
@@ -109,24 +115,57 @@ def _played_together(
 
 
 def milliseconds_per_action(entry: Entry, *, trust_pickle: bool = False) -> float | None:
-    """How long a tracker takes for one action in one world on this machine, as on a robot: the median of 60.
+    """How long it takes on this machine from a frame to the action, in one world, as on a robot: the median of 60.
 
-    None of one that fails before.
+    For a tracker that is given the state, what makes that of the frame is counted too. None of one that fails before.
     """
     agent = load_agent(entry.source, trust_pickle=trust_pickle)
-    took: list[float] = []
-    act = agent.act
-
-    def timed(*given: Any) -> Any:
-        start = time.perf_counter()
-        action = act(*given)
-        took.append(1000.0 * (time.perf_counter() - start))
-        return action
-
-    agent.act = timed  # type: ignore[method-assign, assignment]
     perception = perception_settings(predictor=agent.predictor, ablation=agent.ablation)
-    play(agent, Cell("blocks", perception=perception, lost_after_steps=100, episode_steps=80), [0])
+    watch = _Stopwatch(agent)
+    play(watch.agent, Cell("blocks", perception=perception, lost_after_steps=100, episode_steps=80), [0], watcher=watch)
+    took = watch.took
     return statistics.median(took[20:]) if len(took) > 20 else None  # the first ones compile and load
+
+
+class _Stopwatch:
+    """Times a tracker, and where it is given the state what makes that; it is to look on while it is played.
+
+    Args:
+        agent: the tracker; its methods are exchanged.
+
+    Attributes:
+        took: milliseconds for each action, the first one's without perception.
+    """
+
+    def __init__(self, agent: LoadedAgent) -> None:
+        self.agent, self.took = agent, list[float]()
+        self._perceived = 0.0
+        act = agent.act
+
+        def timed(*given: Any) -> Any:
+            start = time.perf_counter()
+            action = act(*given)
+            self.took.append(1000.0 * (time.perf_counter() - start) + self._perceived)
+            return action
+
+        agent.act = timed  # type: ignore[method-assign, assignment]
+
+    def begin(self, batch: WorldBatch, perceiver: Perceiver) -> None:
+        """Time the perception from here on."""
+        if self.agent.env_id == FRAME_ID or self.agent.privileged:  # has no use for it
+            return
+        follow = perceiver.follow
+
+        def timed(actions: NDArray[Any]) -> State:
+            start = time.perf_counter()
+            state = follow(actions)
+            self._perceived = 1000.0 * (time.perf_counter() - start)
+            return state
+
+        perceiver.follow = timed  # type: ignore[method-assign]
+
+    def follow(self, batch: WorldBatch, perceiver: Perceiver, playing: NDArray[np.bool_]) -> None:
+        """Nothing is to be seen here."""
 
 
 def cell_of(piece: Piece, agent: LoadedAgent) -> Cell:

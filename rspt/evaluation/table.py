@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rspt.evaluation.results import Results
 from rspt.evaluation.statistics import Interval
-from rspt.evaluation.summary import Row, Summary, is_summed
+from rspt.evaluation.summary import Difference, Row, Summary, is_summed
 
 HEADS = (
     "layouts", "agent", "layouts are", "n", "SR", "untouched", "AR", "EL", "visible", "distance (m)", "bearing (°)",
@@ -20,6 +20,10 @@ HEADS = (
 )  # fmt: skip
 _SHORT = ("layouts", "agent", "n", "SR", "untouched", "AR", "EL")
 """Those that fit a terminal of 80 columns."""
+_DIFFERENCES = (
+    "Brackets: 95 % intervals of the bootstrap over layouts. p: two-sided, by flipping the signs of pairs, corrected"
+    " after Holm within a condition and a measure."
+)
 _DEGREES = 57.29577951308232
 
 
@@ -61,7 +65,27 @@ def markdown_of(summary: Summary, results: Results) -> str:
     for condition in dict.fromkeys(row.condition for row in summary.rows):
         rows = [list(cells_of(row).values()) for row in summary.rows if row.condition == condition]
         parts.append(f"## {results.about['suite']['version']}, {condition}\n\n{markdown_table(HEADS, rows)}\n")
+    if summary.baseline is not None:
+        told = markdown_table(difference_heads(summary.baseline), difference_rows(summary.differences))
+        parts.append(f"## Differences from {summary.baseline}, on the same episodes\n\n{told}\n\n{_DIFFERENCES}\n")
     return "\n".join([*parts, notes_of(summary, results)]) + "\n"
+
+
+def difference_heads(baseline: str) -> tuple[str, ...]:
+    """Of a table with `difference_rows`."""
+    return "condition", "layouts", f"agent minus {baseline}", "SR", "AR"
+
+
+def difference_rows(differences: Sequence[Difference], *, summed: bool = False) -> list[list[str]]:
+    """The cells of a table of differences; where `summed`, of several layouts together alone."""
+    cells: dict[tuple[str, str, str], dict[str, str]] = {}
+    for found in differences:
+        if is_summed(found.ground) or not summed:
+            digits = 0 if found.measure == "episode_return" else 2
+            value, low, high = found.interval
+            told = f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}], p {found.p_holm:.3f}"
+            cells.setdefault((found.condition, found.ground, found.agent), {})[found.measure] = told
+    return [[*key, made["success"], made["episode_return"]] for key, made in cells.items()]
 
 
 def csv_of(summary: Summary) -> str:

@@ -49,7 +49,9 @@ def _version(name: str) -> str | None:
 
 
 def _git() -> dict[str, Any] | None:
-    """The commit of the working directory, and whether files differ from it; None if it is no checkout."""
+    """The commit of the checkout that rspt is loaded from, and whether files differ; None if it is in none."""
+    if _git_says("ls-files", "--error-unmatch", Path(rspt.__file__).name) is None:  # in somebody else's checkout
+        return None
     commit = _git_says("rev-parse", "HEAD")
     changes = _git_says("status", "--porcelain", "--untracked-files=no")
     return None if commit is None or changes is None else {"commit": commit, "dirty": bool(changes)}
@@ -59,6 +61,7 @@ def _git_says(*command: str) -> str | None:
     try:
         done = subprocess.run(
             ["git", *command],
+            cwd=Path(rspt.__file__).parent,
             capture_output=True,
             text=True,
             timeout=_GIT_TIMEOUT_S,

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from itertools import cycle, islice, pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from envs.arrays import StepArrays
 from envs.batch import PrivilegedView, WorldBatch
+from envs.layouts import FAMILIES, check_family
+from envs.layouts.files import is_layout_path
 from envs.rewards import RewardSettings
 from envs.settings import Settings
 from envs.spawn import StartSettings
@@ -56,6 +59,26 @@ class TrainingWorldsSettings(Settings):
     """The episode ends when the target was not visible for so many steps on end."""
     episode_steps: int = Field(500, ge=1, le=100_000)
     """Steps of 0.1 s after which an episode is cut."""
+
+    @field_validator("layouts")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:  # here, for a training may have hours of other stages before it makes worlds
+            if name in FAMILIES:
+                continue
+            if not is_layout_path(name):
+                check_family(name)
+            if not Path(name).is_file():
+                raise ValueError(f"{name}: no such file")
+        return value
+
+    @field_validator("speed_ratio")
+    @classmethod
+    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
+        low, high = value
+        if not 0.05 <= low <= high <= 2.0:
+            raise ValueError(f"must be two numbers from 0.05 to 2, the lower one first, got [{low:g}, {high:g}]")
+        return value
 
 
 class Truth(NamedTuple):

@@ -144,6 +144,20 @@ def test_a_recipe_on_no_ground_is_refused(tmp_path, base, message):
         load_config(Course, str(path))
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["--worlds.speed_ratio", "0.9", "0.5"], r"worlds\.speed_ratio: .* the lower one first, got \[0\.9, 0\.5\]"),
+        (["--worlds.speed_ratio", "0.0", "0.5"], r"worlds\.speed_ratio: must be two numbers from 0\.05 to 2"),
+        (["--worlds.layouts", "[bloks]"], r"worlds\.layouts: unknown layout family 'bloks', did you mean 'blocks'\?"),
+        (["--worlds.layouts", "[nowhere.yaml]"], r"worlds\.layouts: nowhere\.yaml: no such file"),
+    ],
+)
+def test_worlds_that_cannot_be_are_refused_before_any_stage_runs(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        load_config(TrackerSettings, "rspt", overrides)
+
+
 @pytest.mark.parametrize("path", sorted(configs_folder().glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_recipe_of_a_training_fits_its_model(path):
     kind = read_config(path.stem).get("kind")

@@ -98,7 +98,7 @@ def test_the_record_tells_where_and_when(tmp_path: Path, monkeypatch: pytest.Mon
     assert told["cores"] == os.cpu_count()
     assert told["torch_threads"] >= 1
     assert told["platform"]
-    assert told["git"] is None
+    assert told["git"] == run_record._git()
     assert told["resumed"] == []
     for count in (1, 2):
         RunFolder.begin(tmp_path / "run", Small(), resume=True).close()
@@ -123,6 +123,8 @@ def test_the_record_tells_the_commit(
     (tools / "git").chmod(0o755)
     monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
     assert run_record._git() == {"commit": "0123abc", "dirty": dirty}
+    (tools / "git").write_text('#!/bin/sh\n[ "$1" = ls-files ] && exit 1\necho 0123abc\n')  # somebody else's checkout
+    assert run_record._git() is None
     monkeypatch.setenv("PATH", str(tmp_path))  # no git at all
     assert run_record._git() is None
 

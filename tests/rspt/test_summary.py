@@ -144,6 +144,17 @@ def test_faults_and_errors_are_failures_that_are_counted():
     assert "2 (2 errors)" in markdown_of(summarize(results(some, grounds=["a"])), results(some, grounds=["a"]))
 
 
+def test_the_tables_tell_the_differences_from_the_baseline():
+    some = [line("good", "a", k, True, 9.0) for k in range(4)] + [line("bad", "a", k, False, 1.0) for k in range(4)]
+    told = results(some, grounds=["a"])
+    text = markdown_of(summarize(told, baseline="bad"), told)
+    assert "| condition | layouts | agent minus bad | SR | AR |" in text
+    assert f"| {LINE['condition']} | a | good | +1.00 [+1.00, +1.00], p 0." in text
+    assert "+8 [+8, +8]" in text
+    alone = results(some[:4], grounds=["a"])
+    assert "minus" not in markdown_of(summarize(alone), alone)
+
+
 def test_the_summary_is_json_without_what_json_lacks():
     text = as_json(summarize(results(TWO)), results(TWO))
     assert "NaN" not in text

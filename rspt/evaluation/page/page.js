@@ -145,7 +145,7 @@ function showTable() {
 function trainingSteps(record) {
   if (!record.stages) return "–";
   const steps = JSON.parse(record.stages);
-  const own = (steps.teacher || 0) + (steps.duel || 0);
+  const own = Object.values(steps).reduce((sum, some) => sum + some, 0); // those of its opponents, too
   return own ? `${(own / 1e6).toFixed(own < 950000 ? 2 : 1)} M` : "–";
 }
 
