@@ -1,7 +1,7 @@
 """How targets were lost: stills of the last seconds of lost episodes, the robot's view beside its map.
 
     python benchmarks/stills.py runs/tables/real --agent pretrained --out lost.png
-    python benchmarks/stills.py runs/tables/real --episodes mir_maze:4000003 willow_full_005:4000011 --out lost.png
+    python benchmarks/stills.py runs/tables/real --episodes bwi_gdc_3:5000006 willow_full_005:5000010 --out lost.png
 
 A row for each episode, played again from the folder that `rspt evaluate` has left. `--before` says how many seconds
 before the end each still is from; an episode is lost when the target has been out of sight for five of them.
@@ -43,7 +43,7 @@ def main() -> int:
         told = f"{line['condition']} {line['ground']}:{line['seed']}"
         if film is None:
             raise UsageError(f"{options.folder}: {told} goes otherwise than it was written down; another machine?")
-        print(f"{told}: {0.1 * line['length']:.1f} s, {line['contacts']} steps of contact")
+        print(f"{told}: {CONTROL_DT_S * line['length']:.1f} s, {line['contacts']} steps of contact")
         rows.append(np.concatenate(stills(film, options.before), axis=1))
     cv2.imwrite(str(options.out), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR))
     return 0

@@ -107,33 +107,33 @@ def finished(out: Path, name: str, seed: int) -> Path:
     return folder_of(out, name, seed) / f"tracker-after-{last}.safetensors"
 
 
+def trained(out: Path, names: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, int]]:
+    """Row and seed of each training that is done."""
+    return [
+        (name, seed)
+        for name in names
+        for seed in seeds
+        if seed in ROWS[name].seeds and finished(out, name, seed).exists()
+    ]
+
+
 def play(out: Path, names: Sequence[str], seeds: Sequence[int], episodes: int) -> None:
     """Evaluate each training that is done and not kept yet, and keep its episodes."""
     with StopRequest() as stop:
-        for name in names:
-            for seed in seeds:
-                folder = folder_of(out, name, seed)
-                if seed not in ROWS[name].seeds or not finished(out, name, seed).exists():
-                    continue
-                tracker = digest(load_player(folder, "tracker").actor)
-                if is_kept(EPISODES, name, seed, tracker_sha256=tracker, episodes=episodes):
-                    continue
-                plan, _ = plan_of("study", [f"{name}-{seed}={folder}"], episodes=episodes)
-                played = out / "evaluations" / f"{name}-{seed}"
-                evaluate(
-                    plan,
-                    played,
-                    films=0,
-                    brief=True,
-                    resume=played.exists(),
-                    stop=stop,
-                    console=Console(soft_wrap=True),
-                )
-                if stop:
-                    return
-                # the run keeps its best tracker, which was played; the last one tells what the whole training took
-                record = load_player(finished(out, name, seed), "tracker").record
-                keep(EPISODES, name, seed, read_results(played), record)
+        for name, seed in trained(out, names, seeds):
+            folder = folder_of(out, name, seed)
+            tracker = digest(load_player(folder, "tracker").actor)
+            if is_kept(EPISODES, name, seed, tracker_sha256=tracker, episodes=episodes):
+                continue
+            plan, _ = plan_of("study", [f"{name}-{seed}={folder}"], episodes=episodes)
+            played = out / "evaluations" / f"{name}-{seed}"
+            resume = played.exists()
+            evaluate(plan, played, films=0, brief=True, resume=resume, stop=stop, console=Console(soft_wrap=True))
+            if stop:
+                return
+            # the run keeps its best tracker, which was played; the last one tells what the whole training took
+            record = load_player(finished(out, name, seed), "tracker").record
+            keep(EPISODES, name, seed, read_results(played), record)
 
 
 def clock(out: Path, names: Sequence[str], seeds: Sequence[int]) -> None:
@@ -141,13 +141,10 @@ def clock(out: Path, names: Sequence[str], seeds: Sequence[int]) -> None:
 
     The machine may have been busier with one than with another when they were played.
     """
-    for name in names:
-        for seed in seeds:
-            if seed not in ROWS[name].seeds or not finished(out, name, seed).exists():
-                continue
-            took = milliseconds_per_action(Entry(name, str(folder_of(out, name, seed))))
-            print(f"{name}, seed {seed}: {took:.2f} ms", flush=True)
-            tell_milliseconds(EPISODES, name, seed, took)
+    for name, seed in trained(out, names, seeds):
+        took = milliseconds_per_action(Entry(name, str(folder_of(out, name, seed))))
+        print(f"{name}, seed {seed}: {took:.2f} ms", flush=True)
+        tell_milliseconds(EPISODES, name, seed, took)
 
 
 def summarized(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -16,9 +16,7 @@ from rspt.evaluation.results import Results
 MEASURES = ("success", "success_safe", "episode_return", "hidden_spells", "reacquisitions")
 TRAININGS = "trainings.csv"
 """What each training took, beside the files of their episodes."""
-_EPISODE = (
-    "condition", "ground", "seed", *MEASURES,
-)  # fmt: skip
+_EPISODE = ("condition", "ground", "seed", *MEASURES)
 _TRAINING = ("row", "seed", "steps", "cpu_hours", "ms_per_action", "tracker_sha256")
 
 

@@ -122,7 +122,7 @@ def milliseconds_per_action(entry: Entry, *, trust_pickle: bool = False) -> floa
     agent = load_agent(entry.source, trust_pickle=trust_pickle)
     perception = perception_settings(predictor=agent.predictor, ablation=agent.ablation)
     watch = _Stopwatch(agent)
-    play(watch.agent, Cell("blocks", perception=perception, lost_after_steps=100, episode_steps=80), [0], watcher=watch)
+    play(agent, Cell("blocks", perception=perception, lost_after_steps=100, episode_steps=80), [0], watcher=watch)
     took = watch.took
     return statistics.median(took[20:]) if len(took) > 20 else None  # the first ones compile and load
 

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from envs.settings import Settings
+from envs.speed_ratio import SpeedRatioRange
 from rspt.perception.weights import Sizes
 
 TargetPolicy = Literal["goal", "evade", "wander"]
@@ -21,7 +22,7 @@ class RecordingSettings(Settings):
     """Families of layouts that decide when to stop."""
     target_policies: tuple[TargetPolicy, ...] = Field(("goal", "evade", "wander", "goal"), min_length=1)
     """Who acts for the target; one world after the other takes the next."""
-    speed_ratio: tuple[float, float] = (0.3, 1.0)
+    speed_ratio: SpeedRatioRange = (0.3, 1.0)
     """Range of the target's greatest speed as a share of the tracker's 2 m/s."""
     batches: int = Field(24, ge=1, le=1000)
     """Batches of worlds to record, each in a file of its own; every second one with realistic noise."""
@@ -40,9 +41,6 @@ class RecordingSettings(Settings):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        low, high = self.speed_ratio
-        if not 0.05 <= low <= high <= 2.0:
-            raise ValueError(f"speed_ratio must be a range low <= high within 0.05 to 2, got {self.speed_ratio}")
         both = set(self.families) & set(self.validation_families)
         if both:
             raise ValueError(f"the family {min(both)!r} is both in families and in validation_families")

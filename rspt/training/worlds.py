@@ -17,6 +17,7 @@ from envs.layouts.files import is_layout_path
 from envs.rewards import RewardSettings
 from envs.settings import Settings
 from envs.spawn import StartSettings
+from envs.speed_ratio import SpeedRatioRange
 from envs.world_settings import RandomizeSettings, world_settings
 from rspt.perceiver import Perceiver, PerceptionSettings
 from rspt.perception.state import State
@@ -38,7 +39,7 @@ class TrainingWorldsSettings(Settings):
     """Presets of noise; the worlds are shared out among them."""
     target_policies: tuple[str, ...] = Field(("goal", "evade", "goal", "wander"), min_length=1)
     """Who acts for the target; one world after the other takes the next."""
-    speed_ratio: tuple[float, float] = (0.4, 1.0)
+    speed_ratio: SpeedRatioRange = (0.4, 1.0)
     """Range of the target's greatest speed as a share of the tracker's."""
     start: StartSettings = StartSettings(distance_m=(1.5, 4.0), bearing_deg=(-35.0, 35.0), hidden_share=0.3)
     """Where the tracker starts."""
@@ -64,20 +65,10 @@ class TrainingWorldsSettings(Settings):
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:  # here, for a training may have hours of other stages before it makes worlds
-            if name in FAMILIES:
-                continue
-            if not is_layout_path(name):
+            if name in FAMILIES or not is_layout_path(name):
                 check_family(name)
-            if not Path(name).is_file():
+            elif not Path(name).is_file():
                 raise ValueError(f"{name}: no such file")
-        return value
-
-    @field_validator("speed_ratio")
-    @classmethod
-    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
-        low, high = value
-        if not 0.05 <= low <= high <= 2.0:
-            raise ValueError(f"must be two numbers from 0.05 to 2, the lower one first, got [{low:g}, {high:g}]")
         return value
 
 

@@ -89,6 +89,7 @@ def test_the_settings_on_record_are_those_of_the_run(tmp_path: Path, settings: S
 
 def test_the_record_tells_where_and_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["rspt", "train", "--config", "duel"])
+    monkeypatch.setattr(run_record, "_git", lambda: {"commit": "0123abc", "dirty": False})
     RunFolder.begin(tmp_path / "run", Small(), resume=False).close()
     told = json.loads((tmp_path / "run" / "run.json").read_text())
     assert told["command"] == ["rspt", "train", "--config", "duel"]
@@ -98,7 +99,7 @@ def test_the_record_tells_where_and_when(tmp_path: Path, monkeypatch: pytest.Mon
     assert told["cores"] == os.cpu_count()
     assert told["torch_threads"] >= 1
     assert told["platform"]
-    assert told["git"] == run_record._git()
+    assert told["git"] == {"commit": "0123abc", "dirty": False}
     assert told["resumed"] == []
     for count in (1, 2):
         RunFolder.begin(tmp_path / "run", Small(), resume=True).close()
